@@ -1,0 +1,297 @@
+//! What a running process holds: settings, catalogue, files, index, tokenizer and the file reader.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use catalog::{BlobStore, Catalog, CatalogConfig, Durability};
+use domain::{Analyzer, DomainPack};
+use retriever::{EdgeIndex, Opened, PassageIndex, Retriever};
+use tokio::sync::Semaphore;
+
+use crate::data_dir::DataDir;
+use crate::error::{Failure, FailureClass};
+use crate::failures::{blob_failure, catalog_failure, index_failure};
+use crate::index_care;
+use crate::reader::Reader;
+use crate::settings::Settings;
+
+/// The heart-failure pack, compiled in.
+const HEART_FAILURE_PACK: &str = include_str!("../../configs/domain/heart-failure.toml");
+
+/// A process at work. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    data: DataDir,
+    catalog: Catalog,
+    blobs: BlobStore,
+    retriever: Retriever,
+    analyzer: Arc<Analyzer>,
+    reader: Reader,
+    metrics: Metrics,
+    questions: Semaphore,
+    opened: Opened,
+}
+
+impl App {
+    /// Opens the data directory of `settings` and everything in it. An index that is missing,
+    /// was not closed or will not load is mended from the catalogue first.
+    ///
+    /// # Errors
+    /// Another process holds the directory, the catalogue is damaged, a setting is at fault, or
+    /// the disk refuses.
+    pub(crate) async fn open(settings: Settings) -> Result<Self, Failure> {
+        Self::open_with(settings, Durability::Full).await
+    }
+
+    /// As [`App::open`] for a measurement in a temporary folder, which no power cut need survive.
+    ///
+    /// # Errors
+    /// As [`App::open`].
+    pub(crate) async fn open_scratch(settings: Settings) -> Result<Self, Failure> {
+        Self::open_with(settings, Durability::Scratch).await
+    }
+
+    async fn open_with(settings: Settings, durability: Durability) -> Result<Self, Failure> {
+        let analyzer = Arc::new(Analyzer::new(Arc::new(load_pack(&settings.domain.pack)?)));
+        let reader = Reader::new(&settings.ingest)?;
+        let data = DataDir::open(&settings.storage.data_dir, settings.storage.min_free_bytes)?;
+        let url = catalog_url(&settings, &data);
+        let mut config = CatalogConfig::new(url);
+        config.durability = durability;
+        // Files without a catalogue are a loss to be told, not a new beginning.
+        config.create = !holds_files(&data.blobs());
+        let catalog = Catalog::open(&config).await.map_err(catalog_failure)?;
+        let blobs = BlobStore::open(&data.blobs()).map_err(blob_failure)?;
+        let (index, opened) = open_index(&data.index(), &settings)?;
+        let index: Arc<dyn PassageIndex> = Arc::new(index);
+        let retriever = Retriever::new(
+            index,
+            Arc::clone(&analyzer),
+            settings.retriever.index.clone(),
+        );
+        let questions = Semaphore::new(settings.server.max_in_flight);
+        let app = Self(Arc::new(Inner {
+            settings,
+            data,
+            catalog,
+            blobs,
+            retriever,
+            analyzer,
+            reader,
+            metrics: Metrics::default(),
+            questions,
+            opened,
+        }));
+        index_care::mend(&app).await?;
+        crate::ingestion::activate_due(&app).await?;
+        Ok(app)
+    }
+
+    /// Closes what has to be closed in order: the index with its mark, then the catalogue.
+    ///
+    /// # Errors
+    /// The index could not be flushed; the next start compares it with the catalogue.
+    pub(crate) async fn close(self) -> Result<(), Failure> {
+        self.0
+            .retriever
+            .index()
+            .close()
+            .await
+            .map_err(index_failure)?;
+        self.0.catalog.clone().close().await;
+        Ok(())
+    }
+
+    /// The settings.
+    #[must_use]
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// The data directory.
+    #[must_use]
+    pub(crate) fn data(&self) -> &DataDir {
+        &self.0.data
+    }
+
+    /// The truth.
+    #[must_use]
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.0.catalog
+    }
+
+    /// The files as they came.
+    #[must_use]
+    pub(crate) fn blobs(&self) -> &BlobStore {
+        &self.0.blobs
+    }
+
+    /// The search.
+    #[must_use]
+    pub(crate) fn retriever(&self) -> &Retriever {
+        &self.0.retriever
+    }
+
+    /// The index behind the search.
+    #[must_use]
+    pub(crate) fn index(&self) -> &Arc<dyn PassageIndex> {
+        self.0.retriever.index()
+    }
+
+    /// The tokenizer.
+    #[must_use]
+    pub(crate) fn analyzer(&self) -> &Arc<Analyzer> {
+        &self.0.analyzer
+    }
+
+    /// The reader of files.
+    #[must_use]
+    pub(crate) fn reader(&self) -> &Reader {
+        &self.0.reader
+    }
+
+    /// Counts for operators.
+    #[must_use]
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// One permit for each question that may be under way.
+    #[must_use]
+    pub(crate) fn questions(&self) -> &Semaphore {
+        &self.0.questions
+    }
+
+    /// What the index was like when it was opened.
+    #[must_use]
+    pub(crate) fn opened(&self) -> &Opened {
+        &self.0.opened
+    }
+}
+
+fn load_pack(file: &str) -> Result<DomainPack, Failure> {
+    let invalid = |shown: &str, error: toml::de::Error| {
+        Failure::new(
+            FailureClass::Configuration,
+            "pack_invalid",
+            format!(
+                "el paquete de dominio {shown} no es válido: {}",
+                error.message()
+            ),
+        )
+    };
+    if file.is_empty() {
+        return toml::from_str(HEART_FAILURE_PACK).map_err(|error| invalid("incluido", error));
+    }
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        let message = format!("no se puede leer el paquete de dominio {file} (clave domain.pack)");
+        Failure::new(FailureClass::Configuration, "pack_unreadable", message).caused_by(error)
+    })?;
+    toml::from_str(&text).map_err(|error| invalid(file, error))
+}
+
+/// Whether the file store has a file in it.
+fn holds_files(blobs: &Path) -> bool {
+    walkdir::WalkDir::new(blobs)
+        .min_depth(2)
+        .into_iter()
+        .flatten()
+        .any(|entry| entry.file_type().is_file() && entry.file_name().len() == 64)
+}
+
+fn catalog_url(settings: &Settings, data: &DataDir) -> String {
+    if settings.catalog.url.is_empty() {
+        format!("sqlite:{}", data.catalog().display())
+    } else {
+        settings.catalog.url.clone()
+    }
+}
+
+fn open_index(dir: &Path, settings: &Settings) -> Result<(EdgeIndex, Opened), Failure> {
+    EdgeIndex::open(dir, settings.retriever.index.clone()).map_err(index_failure)
+}
+
+/// The path of this program, to start it again as the reader of one file.
+pub(crate) fn own_program() -> Result<PathBuf, Failure> {
+    std::env::current_exe().map_err(|error| {
+        Failure::new(
+            FailureClass::Failed,
+            "own_program_unknown",
+            "no se encuentra el propio programa en el disco",
+        )
+        .caused_by(error)
+    })
+}
+
+/// Counts for operators. No label holds anything of a question or a document.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    answered: AtomicU64,
+    declined: AtomicU64,
+    accepted: AtomicU64,
+    rejected: AtomicU64,
+    requests: [AtomicU64; 6],
+}
+
+impl Metrics {
+    /// A question got an outcome.
+    pub(crate) fn count_outcome(&self, answered: bool) {
+        let counter = if answered {
+            &self.answered
+        } else {
+            &self.declined
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A file was taken or rejected.
+    pub(crate) fn count_file(&self, accepted: bool) {
+        let counter = if accepted {
+            &self.accepted
+        } else {
+            &self.rejected
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A request was answered with this status.
+    pub(crate) fn count_request(&self, status: u16) {
+        self.requests[usize::from(status / 100).min(5)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The counts in the text format of Prometheus.
+    #[must_use]
+    pub(crate) fn render(&self) -> String {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let mut text = String::from("# TYPE sistole_questions_total counter\n");
+        text += &format!(
+            "sistole_questions_total{{outcome=\"answered\"}} {}\n",
+            read(&self.answered)
+        );
+        text += &format!(
+            "sistole_questions_total{{outcome=\"declined\"}} {}\n",
+            read(&self.declined)
+        );
+        text += "# TYPE sistole_files_total counter\n";
+        text += &format!(
+            "sistole_files_total{{outcome=\"accepted\"}} {}\n",
+            read(&self.accepted)
+        );
+        text += &format!(
+            "sistole_files_total{{outcome=\"rejected\"}} {}\n",
+            read(&self.rejected)
+        );
+        text += "# TYPE sistole_requests_total counter\n";
+        for (class, counter) in self.requests.iter().enumerate().skip(1) {
+            text += &format!(
+                "sistole_requests_total{{status=\"{class}xx\"}} {}\n",
+                read(counter)
+            );
+        }
+        text
+    }
+}

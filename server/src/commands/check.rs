@@ -1,0 +1,170 @@
+//! `sistole check`: what is set, what is wrong, and how to mend it.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::error::{Failure, FailureClass, chain};
+use crate::failures::catalog_failure;
+use crate::index_care;
+use crate::output::Output;
+use crate::settings::Settings;
+
+/// One thing looked at.
+struct Finding {
+    name: &'static str,
+    ok: bool,
+    detail: String,
+}
+
+pub(super) async fn run(settings: Settings, output: Output) -> Result<ExitCode, Failure> {
+    let shown = shown_settings(&settings);
+    let mut findings = vec![Finding {
+        name: "settings",
+        ok: true,
+        detail: "la configuración es válida".to_owned(),
+    }];
+    let mut class = None;
+    match App::open(settings).await {
+        Ok(app) => {
+            findings.extend(look(&app).await?);
+            app.close().await?;
+        }
+        Err(failure) => {
+            class = Some(failure.class());
+            let cause = chain(&failure);
+            let detail = if cause.is_empty() {
+                failure.to_string()
+            } else {
+                format!("{failure} ({cause})")
+            };
+            findings.push(Finding {
+                name: "data_dir",
+                ok: false,
+                detail,
+            });
+        }
+    }
+    let ok = findings.iter().all(|finding| finding.ok);
+    let listed: Vec<Value> = findings
+        .iter()
+        .map(|finding| json!({"check": finding.name, "ok": finding.ok, "detail": finding.detail}))
+        .collect();
+    let report = json!({"ok": ok, "version": env!("CARGO_PKG_VERSION"), "checks": listed, "settings": shown});
+    output.result(&report, || {
+        let line = |finding: &Finding| {
+            format!(
+                "{}  {:<9}  {}",
+                if finding.ok { "bien" } else { "MAL " },
+                finding.name,
+                finding.detail
+            )
+        };
+        findings.iter().map(line).collect::<Vec<_>>().join("\n")
+    });
+    Ok(match (ok, class) {
+        (true, _) => ExitCode::SUCCESS,
+        (false, class) => ExitCode::from(class.unwrap_or(FailureClass::Failed).code()),
+    })
+}
+
+async fn look(app: &App) -> Result<Vec<Finding>, Failure> {
+    let stats = app.catalog().stats().await.map_err(catalog_failure)?;
+    let sound = app.catalog().integrity().await.map_err(catalog_failure)?;
+    let index = index_care::compare(app).await?;
+    let room = app.data().room_for(0);
+    let free = app.data().free_bytes().unwrap_or_default() >> 20;
+    Ok(vec![
+        Finding {
+            name: "catalog",
+            ok: sound.is_sound(),
+            detail: if sound.is_sound() {
+                format!(
+                    "{} documentos, {} pasajes en uso",
+                    stats.documents, stats.active_passages
+                )
+            } else {
+                format!(
+                    "{}: restaure una copia de seguridad",
+                    sound.problems.join("; ")
+                )
+            },
+        },
+        Finding {
+            name: "index",
+            ok: index.agrees,
+            detail: if index.agrees {
+                format!("{} pasajes, coincide con el catálogo", index.found)
+            } else {
+                "no coincide con el catálogo: arréglelo con «sistole index rebuild»".to_owned()
+            },
+        },
+        Finding {
+            name: "disk",
+            ok: room.is_ok(),
+            detail: match room {
+                Ok(()) => format!("{free} MiB libres"),
+                Err(failure) => failure.to_string(),
+            },
+        },
+        Finding {
+            name: "models",
+            ok: true,
+            detail: "ninguno: las respuestas son citas literales de los documentos".to_owned(),
+        },
+        Finding {
+            name: "devices",
+            ok: true,
+            detail: "procesador".to_owned(),
+        },
+    ])
+}
+
+/// The settings in force, with the password of the catalogue's address masked.
+fn shown_settings(settings: &Settings) -> Value {
+    json!({
+        "storage.data_dir": settings.storage.data_dir.display().to_string(),
+        "storage.min_free_bytes": settings.storage.min_free_bytes,
+        "catalog.url": masked(&settings.catalog.url),
+        "server.bind": settings.server.bind,
+        "server.max_connections": settings.server.max_connections,
+        "server.max_in_flight": settings.server.max_in_flight,
+        "ingest.limits.max_file_bytes": settings.ingest.limits.max_file_bytes,
+        "ingest.parallel_files": settings.ingest.parallel_files,
+        "ingest.tokenizer": settings.ingest.tokenizer,
+        "ingest.collection": settings.ingest.collection,
+        "domain.pack": settings.domain.pack,
+        "retriever.candidates": settings.retriever.candidates,
+        "log.level": settings.log.level,
+    })
+}
+
+/// `postgres://user:secret@host/name` without the secret.
+fn masked(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let Some((user, host)) = rest.rsplit_once('@') else {
+        return url.to_owned();
+    };
+    let user = user.split(':').next().unwrap_or_default();
+    format!("{scheme}://{user}:***@{host}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_the_catalogue_address_is_masked() {
+        assert_eq!(
+            masked("postgres://sistole:s3cr@t@db/cat"),
+            "postgres://sistole:***@db/cat"
+        );
+        assert_eq!(
+            masked("sqlite:data/catalog.sqlite"),
+            "sqlite:data/catalog.sqlite"
+        );
+    }
+}

@@ -1,0 +1,148 @@
+// Asks, and shows the cited answer. Every text from a document enters the page as a text node.
+import { texts } from "/static/texts.js";
+
+const find = (id) => document.getElementById(id);
+const form = find("ask");
+const question = find("question");
+let language = "es";
+let running = null;
+
+function make(tag, className, text) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+function speak(code) {
+  language = texts[code] ? code : "es";
+  document.documentElement.lang = language;
+  find("interface").value = language;
+  for (const element of document.querySelectorAll("[data-text]")) {
+    element.textContent = texts[language][element.dataset.text];
+  }
+}
+
+function say(text, problem = false) {
+  find("status").textContent = text;
+  find("status").classList.toggle("problem", problem);
+}
+
+function place(source, page) {
+  const say = texts[language];
+  const parts = [`${say.version} ${source.version}`];
+  if (source.effective_from) parts.push(`${say.since} ${source.effective_from}`);
+  if (page) parts.push(`${say.page} ${page}`);
+  return parts.join(" · ");
+}
+
+function original(source, page) {
+  const link = make("a", "", texts[language].original);
+  link.href = `/api/v1/documents/${encodeURIComponent(source.document_id)}/file${page ? `#page=${page}` : ""}`;
+  link.target = "_blank";
+  link.rel = "noopener";
+  return link;
+}
+
+function showSentence(sentence, asked) {
+  const line = make("p", "sentence");
+  line.lang = asked;
+  line.append(sentence.text, " ");
+  for (const citation of sentence.citations) {
+    const mark = make("a", "mark", `[${citation.number}]`);
+    mark.href = `#source-${citation.number}`;
+    line.append(mark, " ");
+  }
+  find("sentences").append(line);
+}
+
+function showSource(citation) {
+  const item = make("li");
+  item.id = `source-${citation.number}`;
+  item.append(make("p", "title", `[${citation.number}] ${citation.title}`));
+  item.append(make("p", "meta", place(citation, citation.page)));
+  item.append(make("blockquote", "", citation.quote));
+  item.append(original(citation, citation.page));
+  find("sources").append(item);
+}
+
+function showPassage(passage) {
+  const item = make("li");
+  item.append(make("p", "title", passage.title));
+  item.append(make("p", "meta", [place(passage, passage.pages[0]), ...passage.section].join(" · ")));
+  item.append(make("p", "passage", passage.text));
+  item.append(original(passage, passage.pages[0]));
+  find("passages").append(item);
+}
+
+function show(answer) {
+  for (const id of ["sentences", "warnings", "sources", "passages"]) find(id).replaceChildren();
+  const declined = answer.status === "declined";
+  find("answer").hidden = false;
+  find("sources-title").hidden = declined;
+  find("ai").hidden = declined;
+  if (declined) {
+    const line = make("p", "sentence", answer.declined.message);
+    line.lang = answer.language;
+    find("sentences").append(line);
+    answer.declined.nearest.forEach(showPassage);
+  } else {
+    const shown = new Set();
+    for (const sentence of answer.sentences) {
+      showSentence(sentence, answer.language);
+      for (const citation of sentence.citations) {
+        if (!shown.has(citation.number)) showSource(citation);
+        shown.add(citation.number);
+      }
+    }
+  }
+  for (const warning of answer.warnings) find("warnings").append(make("p", "warning", warning.detail));
+  find("nearest").hidden = !find("passages").childElementCount;
+  say(texts[language][declined ? "declined" : "answered"]);
+  find("answer").focus({ preventScroll: false });
+}
+
+async function ask(text) {
+  running?.abort();
+  const mine = (running = new AbortController());
+  find("answer").hidden = find("nearest").hidden = true;
+  say(texts[language].searching);
+  try {
+    const response = await fetch("/api/v1/ask", {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "application/json" },
+      body: JSON.stringify({ question: text }),
+      signal: mine.signal,
+    });
+    const body = await response.json();
+    if (response.ok) show(body);
+    else if (response.status < 500) say(body.detail, true);
+    else say(`${texts[language].failed} ${body.request_id}`, true);
+  } catch (error) {
+    if (error.name !== "AbortError") say(texts[language].offline, true);
+  }
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  ask(question.value);
+});
+find("interface").addEventListener("change", (event) => speak(event.target.value));
+document.addEventListener("keydown", (event) => {
+  const typing = ["INPUT", "SELECT", "TEXTAREA"].includes(document.activeElement?.tagName);
+  if (event.key === "/" && !typing) {
+    event.preventDefault();
+    question.focus();
+  } else if (event.key === "Escape") {
+    running?.abort();
+    say("");
+  }
+});
+
+speak((navigator.language || "es").slice(0, 2));
+// The fragment never reaches the server's log, so a question may be handed over in it.
+const handed = new URLSearchParams(location.hash.slice(1)).get("q");
+if (handed) {
+  question.value = handed;
+  ask(handed);
+}

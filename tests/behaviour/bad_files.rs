@@ -1,0 +1,253 @@
+//! Files that are broken, hostile or not what they say: each a clear code and message, nothing
+//! half done, and catalogue and index in agreement afterwards.
+
+use std::fmt::Write as _;
+
+use crate::harness::{Sistole, repository};
+
+/// A PDF whose one page has this content stream; `extra` goes into the trailer and `objects`
+/// before it.
+fn pdf(content: &str, extra: &str, objects: &str) -> Vec<u8> {
+    let mut pdf = String::from("%PDF-1.4\n1 0 obj\n<</Type/Catalog/Pages 2 0 R>>\nendobj\n");
+    pdf += "2 0 obj\n<</Type/Pages/Count 1/Kids[3 0 R]>>\nendobj\n";
+    pdf += "3 0 obj\n<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</Font<</F1 5 0 R>>>>/Contents 4 0 R>>\nendobj\n";
+    let _ = write!(
+        pdf,
+        "4 0 obj\n<</Length {}>>\nstream\n{content}\nendstream\nendobj\n",
+        content.len()
+    );
+    pdf += "5 0 obj\n<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>\nendobj\n";
+    pdf += objects;
+    let _ = write!(pdf, "trailer\n<</Size 9/Root 1 0 R{extra}>>\n%%EOF\n");
+    pdf.into_bytes()
+}
+
+fn text_page(words: &str) -> String {
+    format!("BT /F1 12 Tf 72 700 Td ({words}) Tj ET")
+}
+
+/// Ingests one bad file beside a good one and checks code, message and agreement.
+fn check(name: &str, bytes: &[u8], codes: &[&str]) {
+    check_with(name, bytes, codes, &[]);
+}
+
+fn check_with(name: &str, bytes: &[u8], codes: &[&str], environment: &[(&str, &str)]) {
+    let sistole = Sistole::new();
+    let bad = sistole.write(name, bytes);
+    sistole.write("bueno.txt", "El peso se anota cada mañana.");
+    let folder = bad.parent().unwrap();
+    let mut command = sistole.command(&["ingest", folder.to_str().unwrap()]);
+    command.envs(environment.iter().copied());
+    let ran = crate::harness::run(&mut command);
+    assert_eq!(ran.code, Some(3), "{name}: {}{}", ran.stdout, ran.stderr);
+    let report = ran.json();
+    assert_eq!(report["accepted"].as_array().unwrap().len(), 1, "{report}");
+    let rejected = &report["rejected"][0];
+    let code = rejected["code"].as_str().unwrap();
+    assert!(codes.contains(&code), "{name}: {rejected}");
+    let message = rejected["message"].as_str().unwrap();
+    assert!(
+        message.chars().count() > 20 && !message.contains("blobs"),
+        "{message}"
+    );
+    assert_eq!(
+        sistole.ask("¿Cuándo se anota el peso?")["status"],
+        "answered"
+    );
+    sistole.must_agree();
+}
+
+#[test]
+fn an_encrypted_pdf_asks_for_its_password_to_be_removed() {
+    let encryption = "7 0 obj\n<</Filter/Standard/V 1/R 2/Length 40/P -4/O(12345678901234567890123456789012)/U(abcdefghijklmnopqrstuvwxyzabcdef)>>\nendobj\n";
+    let bytes = pdf(
+        &text_page("secreto"),
+        "/Encrypt 7 0 R/ID[(0123456789abcdef)(0123456789abcdef)]",
+        encryption,
+    );
+    check("cifrado.pdf", &bytes, &["encrypted"]);
+}
+
+#[test]
+fn a_truncated_pdf_says_that_it_is_incomplete_or_damaged() {
+    let whole = std::fs::read(
+        repository().join("configs/sample-corpus/hoja-paciente-insuficiencia-cardiaca.pdf"),
+    )
+    .unwrap();
+    check(
+        "cortado.pdf",
+        &whole[..whole.len() / 10],
+        &["truncated", "damaged", "no_pages", "no_text"],
+    );
+}
+
+#[test]
+fn an_empty_file_says_so() {
+    check("vacio.pdf", b"", &["empty_file"]);
+}
+
+#[test]
+fn a_pdf_without_pages_says_so() {
+    let bytes = b"%PDF-1.4\n1 0 obj\n<</Type/Catalog/Pages 2 0 R>>\nendobj\n2 0 obj\n<</Type/Pages/Count 0/Kids[]>>\nendobj\ntrailer\n<</Size 3/Root 1 0 R>>\n%%EOF\n";
+    check("sin-paginas.pdf", bytes, &["no_pages", "damaged"]);
+}
+
+#[test]
+fn a_pdf_without_text_says_so() {
+    check(
+        "sin-texto.pdf",
+        &pdf("0 0 100 100 re f", "", ""),
+        &["no_text"],
+    );
+}
+
+#[test]
+fn ten_thousand_nested_arrays_cost_only_the_file_itself() {
+    let nested = format!(
+        "8 0 obj\n{}{}\nendobj\n",
+        "[".repeat(20_000),
+        "]".repeat(20_000)
+    );
+    let bytes = pdf(&text_page("hola"), "/Info 8 0 R", &nested);
+    let sistole = Sistole::new();
+    let path = sistole.write("anidado.pdf", bytes);
+    let ran = sistole.run(&["ingest", path.to_str().unwrap()]);
+    assert!(
+        matches!(ran.code, Some(0 | 3)),
+        "{:?}: {}",
+        ran.code,
+        ran.stderr
+    );
+    sistole.run(&["documents", "list"]).done();
+    sistole.must_agree();
+}
+
+#[test]
+fn ten_thousand_nested_elements_of_html_are_too_deep() {
+    let html = format!(
+        "<html><body>{}peso{}</body></html>",
+        "<div>".repeat(10_000),
+        "</div>".repeat(10_000)
+    );
+    check("anidado.html", html.as_bytes(), &["too_deep"]);
+}
+
+#[test]
+fn a_flate_bomb_is_stopped() {
+    // 64 MiB of spaces in deflate's stored-once form would not fit a test: a run of one letter
+    // through the program's own limits is enough to see the bound hold.
+    let bomb = zlib_of_zeros(64 << 20);
+    let mut bytes = b"%PDF-1.4\n1 0 obj\n<</Type/Catalog/Pages 2 0 R>>\nendobj\n2 0 obj\n<</Type/Pages/Count 1/Kids[3 0 R]>>\nendobj\n3 0 obj\n<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R>>\nendobj\n".to_vec();
+    bytes.extend_from_slice(
+        format!(
+            "4 0 obj\n<</Length {}/Filter/FlateDecode>>\nstream\n",
+            bomb.len()
+        )
+        .as_bytes(),
+    );
+    bytes.extend_from_slice(&bomb);
+    bytes.extend_from_slice(b"\nendstream\nendobj\ntrailer\n<</Size 5/Root 1 0 R>>\n%%EOF\n");
+    check(
+        "bomba.pdf",
+        &bytes,
+        &[
+            "bomb",
+            "parser_memory",
+            "no_text",
+            "damaged",
+            "parser_timeout",
+        ],
+    );
+}
+
+/// A zlib stream of `length` zeros, about a thousandth of its size: deflate blocks with fixed
+/// codes whose matches repeat the byte before (RFC 1951).
+fn zlib_of_zeros(length: usize) -> Vec<u8> {
+    let mut bits: Vec<bool> = vec![true, true, false];
+    let push = |bits: &mut Vec<bool>, code: u32, width: u32| {
+        bits.extend((0..width).rev().map(|bit| code >> bit & 1 == 1));
+    };
+    push(&mut bits, 0x30, 8); // the literal 0
+    for _ in 0..(length / 258) {
+        push(&mut bits, 0b1100_0101, 8); // length 258
+        push(&mut bits, 0, 5); // distance 1
+    }
+    push(&mut bits, 0, 7); // end of block
+    let mut stream = vec![0x78, 0x9c];
+    for byte in bits.chunks(8) {
+        stream.push(
+            byte.iter()
+                .enumerate()
+                .fold(0, |byte, (place, bit)| byte | u8::from(*bit) << place),
+        );
+    }
+    let length = u32::try_from(1 + length / 258 * 258).unwrap();
+    // Adler-32 of zeros: the low half stays 1, the high half counts them modulo 65,521.
+    let adler = (length % 65_521) << 16 | 1;
+    stream.extend_from_slice(&adler.to_be_bytes());
+    stream
+}
+
+#[test]
+fn a_file_is_what_its_content_says_whatever_its_name() {
+    let sistole = Sistole::new();
+    let path = sistole.write(
+        "es-un-pdf.docx",
+        pdf(
+            &text_page("La consulta abre los martes a las nueve"),
+            "",
+            "",
+        ),
+    );
+    let report = sistole.ingest(&path);
+    assert_eq!(report["accepted"][0]["pages"], 1, "{report}");
+    sistole.must_agree();
+}
+
+#[test]
+fn an_unsupported_type_says_what_to_use_instead() {
+    check(
+        "foto.pdf",
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0",
+        &["unsupported_type"],
+    );
+    check(
+        "programa.txt",
+        b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0>\0",
+        &["unsupported_type", "unreadable_encoding"],
+    );
+}
+
+#[test]
+fn an_unreadable_encoding_asks_for_utf8() {
+    let noise: Vec<u8> = (0..4_000_u32)
+        .map(|n| u8::try_from(n.wrapping_mul(2_654_435_761) >> 24).unwrap())
+        .collect();
+    check(
+        "ruido.txt",
+        &noise,
+        &["unreadable_encoding", "unsupported_type"],
+    );
+}
+
+#[test]
+fn a_file_over_the_limit_names_the_limit_and_its_key() {
+    let limit = [("SISTOLE__INGEST__MAX_FILE_BYTES", "1000")];
+    check_with(
+        "largo.txt",
+        "peso ".repeat(1_000).as_bytes(),
+        &["too_large"],
+        &limit,
+    );
+}
+
+#[test]
+fn a_zip_bomb_of_an_office_file_is_stopped() {
+    // A DOCX needs a real archive; an archive of nothing known is refused before it is unpacked.
+    let empty_zip = b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    check(
+        "vacio.docx",
+        empty_zip,
+        &["unsupported_type", "damaged", "no_text"],
+    );
+}

@@ -1,0 +1,16 @@
+//! What the whole promises, tried on the real program: real processes, files, database and index.
+
+mod answers;
+mod architecture;
+mod bad_files;
+mod bad_questions;
+mod browser;
+mod crash;
+mod demo;
+mod disk;
+mod harness;
+mod ingestion;
+mod real_documents;
+mod rest;
+mod settings;
+mod versions;

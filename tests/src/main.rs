@@ -1,0 +1,7 @@
+//! The binary `sistole` for the tests.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    server::run(std::env::args_os())
+}
