@@ -19,6 +19,8 @@ fn rendered(address: &str) -> Option<String> {
                     "--no-first-run",
                 ])
                 .args([
+                    "--lang=es-ES",
+                    "--accept-lang=es-ES",
                     "--disable-background-networking",
                     "--disable-component-update",
                     "--disable-sync",

@@ -20,18 +20,15 @@ pub(super) const RECALL_AT: [usize; 4] = [1, 5, 10, 100];
 impl RankingMeasures {
     /// One more question, with its ranked documents (each once, best first) and those that answer.
     ///
-    /// Recall counts the share of answering documents found; nDCG has gains of 0 and 1 and the
-    /// logarithmic discount of Järvelin and Kekäläinen (2002).
+    /// Recall at k is the share of questions with an answering document among the first k, as
+    /// is usual where one document answers; nDCG has gains of 0 and 1 and the logarithmic discount
+    /// of Järvelin and Kekäläinen (2002).
     pub(super) fn add<T: Eq + Hash>(&mut self, ranked: &[T], gold: &HashSet<T>) {
         self.questions += 1;
         let hit = |document: &T| gold.contains(document);
         for at in RECALL_AT {
-            let found = ranked
-                .iter()
-                .take(at)
-                .filter(|document| hit(document))
-                .count();
-            *self.recall.entry(at).or_default() += share(found, gold.len());
+            let found = ranked.iter().take(at).any(hit);
+            *self.recall.entry(at).or_default() += f64::from(u8::from(found));
         }
         let first = ranked.iter().take(10).position(hit);
         self.mrr_at_10 += first.map_or(0.0, |place| 1.0 / (place + 1) as f64);
@@ -76,14 +73,6 @@ pub(super) struct RankingJson {
     pub(super) recall_at: serde_json::Map<String, serde_json::Value>,
     pub(super) mrr_at_10: f64,
     pub(super) ndcg_at_10: f64,
-}
-
-fn share(part: usize, whole: usize) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 / whole as f64
-    }
 }
 
 /// To four decimals.
@@ -138,7 +127,7 @@ mod tests {
         let mut measures = RankingMeasures::default();
         measures.add(&["a", "b", "c"], &HashSet::from(["a", "b"]));
         assert!((measures.json().ndcg_at_10 - 1.0).abs() < 1e-9);
-        assert_eq!(measures.json().recall_at["1"], 0.5);
+        assert_eq!(measures.json().recall_at["1"], 1.0);
     }
 
     #[test]
