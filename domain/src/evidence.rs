@@ -73,6 +73,8 @@ impl Evidence {
     /// The passage with this identifier, if it was offered.
     #[must_use]
     pub fn find(&self, id: PassageId) -> Option<&EvidencePassage> {
-        self.passages.iter().find(|offered| offered.passage.id == id)
+        self.passages
+            .iter()
+            .find(|offered| offered.passage.id == id)
     }
 }

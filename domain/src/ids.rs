@@ -99,9 +99,18 @@ mod tests {
     #[test]
     fn the_same_passage_has_the_same_id_and_another_text_another() {
         let version = VersionId::generate();
-        assert_eq!(PassageId::of(version, 3, "a"), PassageId::of(version, 3, "a"));
-        assert_ne!(PassageId::of(version, 3, "a"), PassageId::of(version, 3, "b"));
-        assert_ne!(PassageId::of(version, 3, "a"), PassageId::of(version, 4, "a"));
+        assert_eq!(
+            PassageId::of(version, 3, "a"),
+            PassageId::of(version, 3, "a")
+        );
+        assert_ne!(
+            PassageId::of(version, 3, "a"),
+            PassageId::of(version, 3, "b")
+        );
+        assert_ne!(
+            PassageId::of(version, 3, "a"),
+            PassageId::of(version, 4, "a")
+        );
     }
 
     #[test]

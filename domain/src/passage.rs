@@ -188,7 +188,9 @@ impl Passage {
         let mut pages: Vec<(u32, Range<usize>)> = Vec::new();
         for span in self.spans_in(&range) {
             match pages.last_mut() {
-                Some((page, covered)) if *page == span.place.page => covered.end = span.end as usize,
+                Some((page, covered)) if *page == span.place.page => {
+                    covered.end = span.end as usize
+                }
                 _ => pages.push((span.place.page, span.start as usize..span.end as usize)),
             }
         }
@@ -225,9 +227,13 @@ impl Passage {
     }
 
     fn spans_in(&self, range: &Range<usize>) -> impl Iterator<Item = &Span> {
-        let first = self.spans.partition_point(|span| span.end as usize <= range.start);
+        let first = self
+            .spans
+            .partition_point(|span| span.end as usize <= range.start);
         let end = range.end;
-        self.spans[first..].iter().take_while(move |span| (span.start as usize) < end)
+        self.spans[first..]
+            .iter()
+            .take_while(move |span| (span.start as usize) < end)
     }
 }
 
@@ -251,8 +257,17 @@ mod tests {
     use super::*;
 
     fn word(start: u32, end: u32, page: u32, x0: f32, y0: f32) -> Span {
-        let bbox = BoundingBox { x0, y0, x1: x0 + 20.0, y1: y0 + 10.0 };
-        Span { start, end, place: PageBox { page, bbox } }
+        let bbox = BoundingBox {
+            x0,
+            y0,
+            x1: x0 + 20.0,
+            y1: y0 + 10.0,
+        };
+        Span {
+            start,
+            end,
+            place: PageBox { page, bbox },
+        }
     }
 
     fn passage(text: &str, spans: Vec<Span>) -> Passage {
@@ -274,7 +289,11 @@ mod tests {
     fn the_boxes_of_a_quote_are_one_for_each_line_of_text() {
         let passage = passage(
             "uno dos tres",
-            vec![word(0, 3, 1, 10.0, 100.0), word(4, 7, 1, 34.0, 100.5), word(8, 12, 1, 10.0, 114.0)],
+            vec![
+                word(0, 3, 1, 10.0, 100.0),
+                word(4, 7, 1, 34.0, 100.5),
+                word(8, 12, 1, 10.0, 114.0),
+            ],
         );
         let boxes = passage.boxes(0..12);
         assert_eq!(boxes.len(), 2);
@@ -286,17 +305,27 @@ mod tests {
     fn a_sentence_over_a_page_break_is_quoted_once_for_each_page() {
         let passage = passage(
             "uno dos tres",
-            vec![word(0, 3, 4, 10.0, 700.0), word(4, 7, 5, 10.0, 60.0), word(8, 12, 5, 34.0, 60.0)],
+            vec![
+                word(0, 3, 4, 10.0, 700.0),
+                word(4, 7, 5, 10.0, 60.0),
+                word(8, 12, 5, 34.0, 60.0),
+            ],
         );
         let quotes = passage.quotes(0..12);
         assert_eq!(quotes.len(), 2);
         assert_eq!((quotes[0].text.as_str(), quotes[0].page), ("uno", Some(4)));
-        assert_eq!((quotes[1].text.as_str(), quotes[1].page), ("dos tres", Some(5)));
+        assert_eq!(
+            (quotes[1].text.as_str(), quotes[1].page),
+            ("dos tres", Some(5))
+        );
     }
 
     #[test]
     fn a_format_without_pages_has_a_quote_without_a_page() {
         let quotes = passage("uno dos", vec![]).quotes(0..7);
-        assert_eq!((quotes.len(), quotes[0].page, quotes[0].boxes.len()), (1, None, 0));
+        assert_eq!(
+            (quotes.len(), quotes[0].page, quotes[0].boxes.len()),
+            (1, None, 0)
+        );
     }
 }

@@ -59,7 +59,10 @@ impl Question {
         let cleaned = collapse_whitespace(&printable(text));
         let kept = cleaned.chars().count();
         let written = text.chars().filter(|c| !c.is_whitespace()).count();
-        let readable = cleaned.chars().filter(|c| !c.is_whitespace() && *c != '\u{fffd}').count();
+        let readable = cleaned
+            .chars()
+            .filter(|c| !c.is_whitespace() && *c != '\u{fffd}')
+            .count();
         if written > 0 && (kept == 0 || readable * 10 < written * 9) {
             return Err(InvalidQuestion::NotText);
         }
@@ -67,7 +70,10 @@ impl Question {
             return Err(InvalidQuestion::Empty);
         }
         let language = language.unwrap_or_else(|| detect_language(&cleaned).or_spanish());
-        Ok(Self { text: cleaned, language })
+        Ok(Self {
+            text: cleaned,
+            language,
+        })
     }
 
     /// The question's words, white space collapsed.
@@ -119,7 +125,10 @@ mod tests {
     #[test]
     fn a_stray_invisible_character_is_dropped_without_a_word() {
         let question = Question::parse("¿Cuál es la dosis\u{200b} objetivo de bisoprolol?", None);
-        assert_eq!(question.unwrap().text(), "¿Cuál es la dosis objetivo de bisoprolol?");
+        assert_eq!(
+            question.unwrap().text(),
+            "¿Cuál es la dosis objetivo de bisoprolol?"
+        );
     }
 
     #[test]

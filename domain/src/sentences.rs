@@ -8,13 +8,13 @@ use crate::fold;
 
 /// Abbreviations after which a full stop ends no sentence, folded, without the stop.
 const ABBREVIATIONS: &[&str] = &[
-    "p", "pp", "pag", "pags", "ej", "dr", "dra", "drs", "sr", "sra", "sres", "prof", "d", "dña", "fig",
-    "tab", "num", "nº", "n", "art", "arts", "cap", "vol", "ed", "eds", "et", "al", "aprox", "max",
-    "vs", "vd", "ud", "uds", "vds", "admon", "avda", "av", "tel", "telf", "ext", "ref", "vid",
-    "cf", "op", "cit", "ibid", "etc", "ss", "sig", "c", "v", "i", "a", "e", "g", "h", "comp", "caps",
-    "amp", "tto", "dx", "hosp", "dpto", "depto", "exp", "nro", "st", "sta", "sto", "mr", "mrs", "ms",
-    "inc", "ltd", "approx", "cat", "apt", "pto", "abr", "ene", "feb",
-    "mar", "jun", "jul", "ago", "sept", "set", "oct", "nov", "dic", "adm",
+    "p", "pp", "pag", "pags", "ej", "dr", "dra", "drs", "sr", "sra", "sres", "prof", "d", "dña",
+    "fig", "tab", "num", "nº", "n", "art", "arts", "cap", "vol", "ed", "eds", "et", "al", "aprox",
+    "max", "vs", "vd", "ud", "uds", "vds", "admon", "avda", "av", "tel", "telf", "ext", "ref",
+    "vid", "cf", "op", "cit", "ibid", "etc", "ss", "sig", "c", "v", "i", "a", "e", "g", "h",
+    "comp", "caps", "amp", "tto", "dx", "hosp", "dpto", "depto", "exp", "nro", "st", "sta", "sto",
+    "mr", "mrs", "ms", "inc", "ltd", "approx", "cat", "apt", "pto", "abr", "ene", "feb", "mar",
+    "jun", "jul", "ago", "sept", "set", "oct", "nov", "dic", "adm",
 ];
 
 /// The byte ranges of the sentences of `text`, in order, without surrounding white space.
@@ -65,7 +65,9 @@ fn ends_here(before: &str, rest: &str) -> bool {
     if next.is_lowercase() || matches!(next, ',' | ';' | ':' | ')' | '%' | '/') {
         return false;
     }
-    let word = body.rsplit(|c: char| c.is_whitespace() || matches!(c, '(' | '[' | '/' | '.')).next();
+    let word = body
+        .rsplit(|c: char| c.is_whitespace() || matches!(c, '(' | '[' | '/' | '.'))
+        .next();
     let word = fold(word.unwrap_or_default());
     if body.is_empty() || ABBREVIATIONS.contains(&word.as_str()) {
         return false;
@@ -90,7 +92,10 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: &[&str]) {
-        let found: Vec<&str> = sentences(text).into_iter().map(|range| &text[range]).collect();
+        let found: Vec<&str> = sentences(text)
+            .into_iter()
+            .map(|range| &text[range])
+            .collect();
         assert_eq!(found, expected);
     }
 
@@ -100,18 +105,33 @@ mod tests {
             "Espere dos semanas. Doble la dosis.",
             &["Espere dos semanas.", "Doble la dosis."],
         );
-        check("Inicie 1,25 mg. Doble la dosis.", &["Inicie 1,25 mg.", "Doble la dosis."]);
+        check(
+            "Inicie 1,25 mg. Doble la dosis.",
+            &["Inicie 1,25 mg.", "Doble la dosis."],
+        );
     }
 
     #[test]
     fn abbreviations_decimals_and_ordinals_end_nothing() {
-        check("Use un IECA (p. ej. enalapril 2.5 mg) y avise al Dr. Ruiz. Fin.", &["Use un IECA (p. ej. enalapril 2.5 mg) y avise al Dr. Ruiz.", "Fin."]);
-        check("Bloqueo A-V de 2.º o 3.er grado. No iniciar.", &["Bloqueo A-V de 2.º o 3.er grado.", "No iniciar."]);
+        check(
+            "Use un IECA (p. ej. enalapril 2.5 mg) y avise al Dr. Ruiz. Fin.",
+            &[
+                "Use un IECA (p. ej. enalapril 2.5 mg) y avise al Dr. Ruiz.",
+                "Fin.",
+            ],
+        );
+        check(
+            "Bloqueo A-V de 2.º o 3.er grado. No iniciar.",
+            &["Bloqueo A-V de 2.º o 3.er grado.", "No iniciar."],
+        );
         check("4.2. Posología y forma", &["4.2. Posología y forma"]);
     }
 
     #[test]
     fn questions_and_line_breaks_end_a_sentence() {
-        check("¿Edemas? Suba furosemida.\nPese cada día", &["¿Edemas?", "Suba furosemida.", "Pese cada día"]);
+        check(
+            "¿Edemas? Suba furosemida.\nPese cada día",
+            &["¿Edemas?", "Suba furosemida.", "Pese cada día"],
+        );
     }
 }

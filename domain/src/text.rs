@@ -18,7 +18,11 @@ pub fn fold(text: &str) -> String {
             // A combining tilde or cedilla that arrives apart joins the letter before it.
             '\u{303}' if folded.ends_with('n') => replace_last(&mut folded, 'ñ'),
             '\u{327}' if folded.ends_with('c') => replace_last(&mut folded, 'ç'),
-            _ => folded.extend(std::iter::once(c).nfd().filter(|part| !is_combining_mark(*part))),
+            _ => folded.extend(
+                std::iter::once(c)
+                    .nfd()
+                    .filter(|part| !is_combining_mark(*part)),
+            ),
         }
     }
     folded
@@ -64,7 +68,10 @@ mod tests {
 
     #[test]
     fn folding_drops_accents_and_keeps_the_letters_of_the_languages_of_spain() {
-        assert_eq!(fold("Titulación AÑO Força cardíaca µg μg"), "titulacion año força cardiaca µg µg");
+        assert_eq!(
+            fold("Titulación AÑO Força cardíaca µg μg"),
+            "titulacion año força cardiaca µg µg"
+        );
         assert_eq!(fold("an\u{303}o"), "año");
     }
 
@@ -77,7 +84,10 @@ mod tests {
 
     #[test]
     fn what_no_reader_sees_is_dropped() {
-        assert_eq!(printable("do\u{ad}sis\u{202e} 5\u{200b} mg\u{0}\n"), "dosis 5 mg\n");
+        assert_eq!(
+            printable("do\u{ad}sis\u{202e} 5\u{200b} mg\u{0}\n"),
+            "dosis 5 mg\n"
+        );
         assert_eq!(printable("e\u{301}"), "é");
     }
 }

@@ -9,19 +9,31 @@ pub(crate) fn extract(bytes: &[u8]) -> Result<Extracted, ExtractError> {
     let text = decode(bytes, None)?
         .replace("\r\n", "\n")
         .replace(['\r', '\u{c}', '\u{85}'], "\n");
+    let width = text
+        .lines()
+        .map(|line| line.chars().count())
+        .max()
+        .unwrap_or(0);
     let mut flow = Flow::default();
     let mut open: Option<(BlockKind, String)> = None;
+    let mut after_gap = true;
     for line in text.lines() {
-        let marked = is_item(line);
-        if line.trim().is_empty() || marked {
-            if let Some((kind, text)) = open.take() {
-                flow.push(kind, None, &text);
-            }
-            if !marked {
-                continue;
-            }
+        let (gap, marked, alone) = (line.trim().is_empty(), is_item(line), is_entry(line));
+        let heading = after_gap && is_heading(line);
+        if (gap || marked || alone || heading)
+            && let Some((kind, text)) = open.take()
+        {
+            flow.push(kind, None, &text);
         }
-        let kind = if marked {
+        after_gap = gap;
+        if gap {
+            continue;
+        }
+        if heading {
+            flow.push(BlockKind::Heading, Some(2), line.trim());
+            continue;
+        }
+        let kind = if marked || alone {
             BlockKind::ListItem
         } else {
             BlockKind::Paragraph
@@ -29,11 +41,39 @@ pub(crate) fn extract(bytes: &[u8]) -> Result<Extracted, ExtractError> {
         let (_, text) = open.get_or_insert_with(|| (kind, String::new()));
         text.push_str(line);
         text.push('\n');
+        if (alone || ends_short(line, width))
+            && let Some((kind, text)) = open.take()
+        {
+            flow.push(kind, None, &text);
+        }
     }
     if let Some((kind, text)) = open {
         flow.push(kind, None, &text);
     }
     flow.finish(MediaType::Text)
+}
+
+/// A line that stands for itself: a name and its value, led by dots or set in columns.
+fn is_entry(line: &str) -> bool {
+    let line = line.trim();
+    line.contains("....") || line.contains('\t') || line.contains("   ")
+}
+
+/// Whether a sentence ends on a line with room to spare: the next line is a paragraph of its own.
+fn ends_short(line: &str, width: usize) -> bool {
+    // In a narrow text every line is short.
+    width >= 50 && line.chars().count() * 4 < width * 3 && line.trim_end().ends_with(['.', ':'])
+}
+
+/// A short line in capitals after an empty one. Capitals alone tell a heading in plain text.
+fn is_heading(line: &str) -> bool {
+    let letters = line.chars().filter(|c| c.is_alphabetic()).count();
+    let outside: String = line.split('(').next().unwrap_or_default().to_owned();
+    letters >= 4
+        && line.chars().count() <= 80
+        && !line.trim_end().ends_with('.')
+        && outside.chars().any(char::is_uppercase)
+        && !outside.chars().any(char::is_lowercase)
 }
 
 /// A line that begins with a dash, a bullet or `1)` and goes on.
@@ -50,6 +90,30 @@ fn is_item(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_of_telephones_keeps_each_line_and_its_heading() {
+        let text = "2. UNIDAD (planta 3)\n   Enfermería ........ 00417\n   Cardiólogo ........ 00420\n   La 00318 ya no está en uso.\n\nTexto normal que sigue\nen otra línea.\n";
+        let extracted = extract(text.as_bytes()).unwrap();
+        let blocks: Vec<_> = extracted.pages[0]
+            .blocks
+            .iter()
+            .map(|b| (b.kind, b.text.as_str()))
+            .collect();
+        assert_eq!(
+            blocks,
+            [
+                (BlockKind::Heading, "2. UNIDAD (planta 3)"),
+                (BlockKind::ListItem, "Enfermería ........ 00417"),
+                (BlockKind::ListItem, "Cardiólogo ........ 00420"),
+                (BlockKind::Paragraph, "La 00318 ya no está en uso."),
+                (
+                    BlockKind::Paragraph,
+                    "Texto normal que sigue en otra línea."
+                ),
+            ]
+        );
+    }
 
     #[test]
     fn paragraphs_end_at_empty_lines_and_items_stand_alone() {

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use catalog::{
-    JobProgress, Parsed, Receipt, Received, StoredWarning, Unfinished, VersionRecord, VersionState,
+    DocumentRecord, JobProgress, Parsed, Receipt, Received, StoredWarning, Unfinished,
+    VersionRecord, VersionState,
 };
 use domain::{DocumentId, JobId, Language, VersionId};
 use futures::{Stream, StreamExt};
@@ -647,6 +648,23 @@ pub(crate) async fn retire(app: &App, document: DocumentId) -> Result<(), Failur
         .await
         .map_err(catalog_failure)?;
     index_care::sweep(app).await
+}
+
+/// A document that was not deleted.
+///
+/// # Errors
+/// There is no such document, or it was deleted: its tombstone is for the auditors.
+pub(crate) async fn existing(app: &App, document: DocumentId) -> Result<DocumentRecord, Failure> {
+    let record = app
+        .catalog()
+        .document(document)
+        .await
+        .map_err(catalog_failure)?;
+    if record.status == VersionState::Deleted {
+        let message = "no hay ningún documento con ese identificador";
+        return Err(Failure::new(FailureClass::Failed, "not_found", message));
+    }
+    Ok(record)
 }
 
 /// What a deletion removed, by place.

@@ -1,7 +1,7 @@
 //! JSON as the outward contract writes it: the counterparts of the types inside, converted by hand
 //! so that a change inside never changes what hospitals' systems read.
 
-use domain::{BoundingBox, EvidencePassage, PageBox, RequestId};
+use domain::{BoundingBox, EvidencePassage, Language, PageBox, RequestId};
 use generator::{Answer, Citation, Outcome, Refusal, Support};
 use ingest::{Block, BlockKind, Extracted, Page, Warning};
 use serde::{Deserialize, Serialize};
@@ -315,6 +315,7 @@ pub(crate) struct CitationJson {
     version: u32,
     effective_from: Option<String>,
     page: Option<u32>,
+    section: Vec<String>,
     quote: String,
     boxes: Vec<PageBoxJson>,
 }
@@ -367,7 +368,7 @@ impl AskJson {
             ai_generated: true,
             sentences,
             answer,
-            warnings: Vec::new(),
+            warnings: warnings_json(outcome, asked.language()),
             declined,
             generator: GeneratorJson {
                 mode: "extractive",
@@ -438,8 +439,12 @@ impl AskJson {
                 .effective_from
                 .as_ref()
                 .map_or_else(String::new, |from| format!(", vigente desde {from}"));
+            let section = citation
+                .section
+                .last()
+                .map_or_else(String::new, |heading| format!(" — {heading}"));
             text += &format!(
-                "\n[{}] {} (versión {}{since}){page}\n    «{}»",
+                "\n[{}] {} (versión {}{since}){page}{section}\n    «{}»",
                 citation.number, citation.title, citation.version, citation.quote
             );
         }
@@ -454,6 +459,39 @@ impl AskJson {
     pub(crate) fn passages(&self) -> &[PassageJson] {
         &self.passages
     }
+}
+
+/// What the reader must know beside the sentences.
+fn warnings_json(outcome: &Outcome, language: Language) -> Vec<WarningJson> {
+    let Outcome::Answered(answer) = outcome else {
+        return Vec::new();
+    };
+    let left_out = answer.items_left_out();
+    if left_out == 0 {
+        return Vec::new();
+    }
+    let detail = match language {
+        Language::Spanish => format!(
+            "La lista sigue en el documento: faltan {left_out} elementos. Ábralo antes de actuar."
+        ),
+        Language::Catalan => format!(
+            "La llista continua al document: falten {left_out} elements. Obriu-lo abans d'actuar."
+        ),
+        Language::Basque => format!(
+            "Zerrendak dokumentuan jarraitzen du: {left_out} elementu falta dira. Ireki ezazu jardun aurretik."
+        ),
+        Language::Galician => format!(
+            "A lista segue no documento: faltan {left_out} elementos. Ábrao antes de actuar."
+        ),
+        Language::English => format!(
+            "The list goes on in the document: {left_out} items are missing here. Open it before you act."
+        ),
+    };
+    vec![WarningJson {
+        code: "list_continues".to_owned(),
+        page: None,
+        detail,
+    }]
 }
 
 impl SentenceJson {
@@ -506,6 +544,7 @@ impl From<&Citation> for CitationJson {
             version: source.version,
             effective_from: source.effective_from.map(|date| date.to_string()),
             page: citation.page,
+            section: citation.section.clone(),
             quote: citation.quote.clone(),
             boxes: boxes_json(&citation.boxes),
         }

@@ -60,7 +60,7 @@ function showSource(citation) {
   const item = make("li");
   item.id = `source-${citation.number}`;
   item.append(make("p", "title", `[${citation.number}] ${citation.title}`));
-  item.append(make("p", "meta", place(citation, citation.page)));
+  item.append(make("p", "meta", [place(citation, citation.page), ...citation.section].join(" · ")));
   item.append(make("blockquote", "", citation.quote));
   item.append(original(citation, citation.page));
   find("sources").append(item);

@@ -115,12 +115,12 @@ fn what_the_documents_do_not_say_is_declined_in_the_language_of_the_question() {
             (
                 "¿Cuál es la dosis de amoxicilina en la otitis media?",
                 "es",
-                "No consta",
+                "documentos",
             ),
             (
                 "Quina és la dosi d'amoxicil·lina per a l'otitis mitjana dels infants?",
                 "ca",
-                "No consta",
+                "documents",
             ),
             (
                 "Zein da amoxizilinaren dosia haurren otitisean?",
@@ -130,7 +130,7 @@ fn what_the_documents_do_not_say_is_declined_in_the_language_of_the_question() {
             (
                 "Cal é a dose de amoxicilina para a otite das crianzas?",
                 "gl",
-                "Non consta",
+                "documentos",
             ),
             (
                 "What is the dose of amoxicillin for otitis media in children?",

@@ -5,20 +5,35 @@ use std::fmt::Write as _;
 
 use crate::harness::{Sistole, repository};
 
-/// A PDF whose one page has this content stream; `extra` goes into the trailer and `objects`
-/// before it.
-fn pdf(content: &str, extra: &str, objects: &str) -> Vec<u8> {
-    let mut pdf = String::from("%PDF-1.4\n1 0 obj\n<</Type/Catalog/Pages 2 0 R>>\nendobj\n");
-    pdf += "2 0 obj\n<</Type/Pages/Count 1/Kids[3 0 R]>>\nendobj\n";
-    pdf += "3 0 obj\n<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</Font<</F1 5 0 R>>>>/Contents 4 0 R>>\nendobj\n";
-    let _ = write!(
-        pdf,
-        "4 0 obj\n<</Length {}>>\nstream\n{content}\nendstream\nendobj\n",
+/// A PDF whose one page has this content stream; `extra` goes into the trailer, `objects` (numbered
+/// from 6) stand beside its own.
+fn pdf(content: &str, extra: &str, objects: &[&str]) -> Vec<u8> {
+    let stream = format!(
+        "<</Length {}>>\nstream\n{content}\nendstream",
         content.len()
     );
-    pdf += "5 0 obj\n<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>\nendobj\n";
-    pdf += objects;
-    let _ = write!(pdf, "trailer\n<</Size 9/Root 1 0 R{extra}>>\n%%EOF\n");
+    let page = "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]\
+         /Resources<</Font<</F1 5 0 R>>>>/Contents 4 0 R>>";
+    let mut bodies = vec![
+        "<</Type/Catalog/Pages 2 0 R>>",
+        "<</Type/Pages/Count 1/Kids[3 0 R]>>",
+        page,
+        &stream,
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    ];
+    bodies.extend(objects);
+    let mut pdf = String::from("%PDF-1.4\n");
+    let mut table = format!("xref\n0 {}\n0000000000 65535 f \n", bodies.len() + 1);
+    for (number, body) in bodies.iter().enumerate() {
+        let _ = writeln!(table, "{:010} 00000 n ", pdf.len());
+        let _ = write!(pdf, "{} 0 obj\n{body}\nendobj\n", number + 1);
+    }
+    let start = pdf.len();
+    let size = bodies.len() + 1;
+    let _ = write!(
+        pdf,
+        "{table}trailer\n<</Size {size}/Root 1 0 R{extra}>>\nstartxref\n{start}\n%%EOF\n"
+    );
     pdf.into_bytes()
 }
 
@@ -59,12 +74,11 @@ fn check_with(name: &str, bytes: &[u8], codes: &[&str], environment: &[(&str, &s
 
 #[test]
 fn an_encrypted_pdf_asks_for_its_password_to_be_removed() {
-    let encryption = "7 0 obj\n<</Filter/Standard/V 1/R 2/Length 40/P -4/O(12345678901234567890123456789012)/U(abcdefghijklmnopqrstuvwxyzabcdef)>>\nendobj\n";
-    let bytes = pdf(
-        &text_page("secreto"),
-        "/Encrypt 7 0 R/ID[(0123456789abcdef)(0123456789abcdef)]",
-        encryption,
-    );
+    // A key of 40 bits that no password we know opens (the O and U entries are noise).
+    let encryption = "<</Filter/Standard/V 1/R 2/Length 40/P -4\
+         /O(12345678901234567890123456789012)/U(abcdefghijklmnopqrstuvwxyzabcdef)>>";
+    let extra = "/Encrypt 6 0 R/ID[(0123456789abcdef)(0123456789abcdef)]";
+    let bytes = pdf(&text_page("secreto"), extra, &[encryption]);
     check("cifrado.pdf", &bytes, &["encrypted"]);
 }
 
@@ -96,19 +110,15 @@ fn a_pdf_without_pages_says_so() {
 fn a_pdf_without_text_says_so() {
     check(
         "sin-texto.pdf",
-        &pdf("0 0 100 100 re f", "", ""),
+        &pdf("0 0 100 100 re f", "", &[]),
         &["no_text"],
     );
 }
 
 #[test]
 fn ten_thousand_nested_arrays_cost_only_the_file_itself() {
-    let nested = format!(
-        "8 0 obj\n{}{}\nendobj\n",
-        "[".repeat(20_000),
-        "]".repeat(20_000)
-    );
-    let bytes = pdf(&text_page("hola"), "/Info 8 0 R", &nested);
+    let nested = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
+    let bytes = pdf(&text_page("hola"), "/Info 6 0 R", &[&nested]);
     let sistole = Sistole::new();
     let path = sistole.write("anidado.pdf", bytes);
     let ran = sistole.run(&["ingest", path.to_str().unwrap()]);
@@ -196,7 +206,7 @@ fn a_file_is_what_its_content_says_whatever_its_name() {
         pdf(
             &text_page("La consulta abre los martes a las nueve"),
             "",
-            "",
+            &[],
         ),
     );
     let report = sistole.ingest(&path);
@@ -232,7 +242,7 @@ fn an_unreadable_encoding_asks_for_utf8() {
 
 #[test]
 fn a_file_over_the_limit_names_the_limit_and_its_key() {
-    let limit = [("SISTOLE__INGEST__MAX_FILE_BYTES", "1000")];
+    let limit = [("SISTOLE__INGEST__LIMITS__MAX_FILE_BYTES", "1000")];
     check_with(
         "largo.txt",
         "peso ".repeat(1_000).as_bytes(),

@@ -51,27 +51,40 @@ fn on_a_disk_that_is_really_full_nothing_is_lost() {
     let _unmount = Unmount(&sistole);
     let path = sistole.write("uno.txt", "El peso se anota cada mañana.");
     sistole.ingest(&path);
-    // A neighbour takes what is left, but for a little.
+    let mut command = crate::harness::program();
+    command
+        .args(["serve", "--port", "0", "--data-dir"])
+        .arg(sistole.data_dir());
+    // Without the floor, so that the disk itself is what refuses.
+    command.env("SISTOLE__STORAGE__MIN_FREE_BYTES", "0");
+    let server = crate::harness::Server::start(command);
+    // A neighbour takes what is left.
     let filler = sistole.data_dir().join("filler");
     let filled = Command::new("dd")
-        .args(["if=/dev/zero", "bs=64k"])
+        .args(["if=/dev/zero", "bs=4k"])
         .arg(format!("of={}", filler.display()))
         .output()
         .unwrap();
     assert!(!filled.status.success(), "the disk did not fill");
-    let more = sistole.write("dos.txt", "La tensión se anota cada noche.");
-    let ran = sistole.run(&["ingest", more.to_str().unwrap()]);
-    assert_eq!(ran.code, Some(3), "{}{}", ran.stdout, ran.stderr);
-    assert_eq!(ran.json()["rejected"][0]["code"], "no_space");
-    assert_eq!(
-        sistole.ask("¿Cuándo se anota el peso?")["status"],
-        "answered"
+    let refused = server.upload(
+        "dos.txt",
+        &"La tensión se anota cada noche. "
+            .repeat(9_000)
+            .into_bytes(),
+        &[],
     );
+    assert_eq!(refused.status, 507, "{}", refused.body);
+    let question = serde_json::json!({"question": "¿Cuándo se anota el peso?"});
+    for _ in 0..5 {
+        let answer = server.post("/api/v1/ask", &question);
+        assert_eq!(answer.json()["status"], "answered", "{}", answer.body);
+    }
     std::fs::remove_file(filler).unwrap();
-    assert_eq!(
-        sistole.ingest(&more)["accepted"].as_array().unwrap().len(),
-        1
-    );
+    let taken = server.upload("dos.txt", "La tensión se anota cada noche.".as_bytes(), &[]);
+    assert_eq!(taken.status, 202, "{}", taken.body);
+    let job = server.wait_for_job(taken.json()["job_id"].as_str().unwrap());
+    assert_eq!(job["state"], "done", "{job}");
+    assert_eq!(server.stop().0, Some(0));
     sistole.must_agree();
 }
 

@@ -180,7 +180,7 @@ fn bad_uploads_are_refused_by_name() {
     command
         .args(["serve", "--port", "0", "--data-dir"])
         .arg(sistole.data_dir());
-    command.env("SISTOLE__INGEST__MAX_FILE_BYTES", "100000");
+    command.env("SISTOLE__INGEST__LIMITS__MAX_FILE_BYTES", "100000");
     let server = Server::start(command);
     assert_eq!(server.upload("vacio.txt", b"", &[]).status, 422);
     assert_eq!(

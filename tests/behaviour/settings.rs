@@ -11,7 +11,7 @@ fn an_unknown_key_is_told_with_its_file_and_the_nearest_key() {
     for word in [
         "ingest.limits.max_file_byte",
         "hospital.toml",
-        "ingest.max_file_bytes",
+        "ingest.limits.max_file_bytes",
     ] {
         assert!(ran.stderr.contains(word), "{}", ran.stderr);
     }

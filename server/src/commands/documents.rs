@@ -101,7 +101,7 @@ async fn list(app: &App, output: Output) -> Result<(), Failure> {
 }
 
 async fn show(app: &App, id: DocumentId, output: Output) -> Result<(), Failure> {
-    let document = DocumentJson::from(&app.catalog().document(id).await.map_err(catalog_failure)?);
+    let document = DocumentJson::from(&ingestion::existing(app, id).await?);
     output.result(&document, || {
         let mut text = document.as_line();
         for version in &document.versions {

@@ -73,12 +73,7 @@ pub(super) async fn show(
     State(served): State<Served>,
     Path(id): Path<String>,
 ) -> Result<Json<DocumentJson>, Problem> {
-    let document = served
-        .app
-        .catalog()
-        .document(id.parse()?)
-        .await
-        .map_err(catalog_failure)?;
+    let document = ingestion::existing(&served.app, id.parse()?).await?;
     Ok(Json(DocumentJson::from(&document)))
 }
 
@@ -95,12 +90,7 @@ pub(super) async fn file(
     Path(id): Path<String>,
     Query(query): Query<FileQuery>,
 ) -> Result<Response, Problem> {
-    let document = served
-        .app
-        .catalog()
-        .document(id.parse()?)
-        .await
-        .map_err(catalog_failure)?;
+    let document = ingestion::existing(&served.app, id.parse()?).await?;
     let version = match query.version {
         Some(number) => document
             .versions
@@ -215,6 +205,7 @@ pub(super) async fn change(
 ) -> Result<Json<DocumentJson>, Problem> {
     let id: DocumentId = id.parse()?;
     let app = &served.app;
+    ingestion::existing(app, id).await?;
     let patch = DocumentPatch {
         title: body.title,
         collection: body.collection,
