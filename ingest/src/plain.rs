@@ -9,11 +9,6 @@ pub(crate) fn extract(bytes: &[u8]) -> Result<Extracted, ExtractError> {
     let text = decode(bytes, None)?
         .replace("\r\n", "\n")
         .replace(['\r', '\u{c}', '\u{85}'], "\n");
-    let width = text
-        .lines()
-        .map(|line| line.chars().count())
-        .max()
-        .unwrap_or(0);
     let mut flow = Flow::default();
     let mut open: Option<(BlockKind, String)> = None;
     let mut after_gap = true;
@@ -41,9 +36,7 @@ pub(crate) fn extract(bytes: &[u8]) -> Result<Extracted, ExtractError> {
         let (_, text) = open.get_or_insert_with(|| (kind, String::new()));
         text.push_str(line);
         text.push('\n');
-        if (alone || ends_short(line, width))
-            && let Some((kind, text)) = open.take()
-        {
+        if alone && let Some((kind, text)) = open.take() {
             flow.push(kind, None, &text);
         }
     }
@@ -57,12 +50,6 @@ pub(crate) fn extract(bytes: &[u8]) -> Result<Extracted, ExtractError> {
 fn is_entry(line: &str) -> bool {
     let line = line.trim();
     line.contains("....") || line.contains('\t') || line.contains("   ")
-}
-
-/// Whether a sentence ends on a line with room to spare: the next line is a paragraph of its own.
-fn ends_short(line: &str, width: usize) -> bool {
-    // In a narrow text every line is short.
-    width >= 50 && line.chars().count() * 4 < width * 3 && line.trim_end().ends_with(['.', ':'])
 }
 
 /// A short line in capitals after an empty one. Capitals alone tell a heading in plain text.

@@ -38,7 +38,7 @@ impl Default for IndexConfig {
             title_weight: 1.0,
             section_weight: 1.0,
             raw_weight: 0.5,
-            expansion_weight: 0.7,
+            expansion_weight: 0.4,
             related_weight: 0.3,
             optimize_every: 5_000,
         }
