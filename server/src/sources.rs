@@ -139,10 +139,14 @@ fn walk(folder: &Path, files: &mut Vec<SourceFile>) -> Result<(), Failure> {
             let message = format!("no se puede recorrer la carpeta {}", folder.display());
             Failure::new(FailureClass::Failed, "folder_unreadable", message).caused_by(error)
         })?;
-        if entry.file_type().is_file() && entry.file_name() != MANIFEST {
+        if entry.file_type().is_file() {
+            let is_manifest = entry.file_name() == MANIFEST;
             let path = entry.into_path();
             let parent = path.parent().unwrap_or(folder).to_owned();
-            folders.entry(parent).or_default().push(path);
+            let listed = folders.entry(parent).or_default();
+            if !is_manifest {
+                listed.push(path);
+            }
         }
     }
     for (folder, mut paths) in folders {
@@ -160,6 +164,18 @@ fn walk(folder: &Path, files: &mut Vec<SourceFile>) -> Result<(), Failure> {
         for path in paths {
             let described = described.remove(&name_of(&path)).unwrap_or_default();
             files.push(SourceFile { path, described });
+        }
+        // A mistyped name would leave a file without its dates, or an old version in force.
+        if let Some(name) = described.into_keys().next() {
+            let message = format!(
+                "la descripción de la carpeta {} nombra un fichero que no está en ella: {name}",
+                folder.join(MANIFEST).display()
+            );
+            return Err(Failure::new(
+                FailureClass::Configuration,
+                "manifest_invalid",
+                message,
+            ));
         }
     }
     Ok(())
@@ -266,6 +282,16 @@ mod tests {
         let failure = find(&[folder.path().to_owned()]).expect_err("it was taken");
         assert_eq!(failure.class(), FailureClass::Configuration);
         assert!(failure.to_string().contains("titel"), "{failure}");
+    }
+
+    #[test]
+    fn a_manifest_that_names_a_missing_file_is_told_so() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("protocolo.txt"), "x").unwrap();
+        let manifest = "[[document]]\nfile = \"protocollo.txt\"\n";
+        std::fs::write(folder.path().join(MANIFEST), manifest).unwrap();
+        let failure = find(&[folder.path().to_owned()]).expect_err("it was taken");
+        assert!(failure.to_string().contains("protocollo.txt"), "{failure}");
     }
 
     #[test]

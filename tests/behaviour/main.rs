@@ -1,5 +1,11 @@
 //! What the whole promises, tried on the real program: real processes, files, database and index.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that meets what it does not expect fails, and says aloud what it leaves out"
+)]
+
 mod answers;
 mod architecture;
 mod bad_files;

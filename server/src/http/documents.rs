@@ -138,7 +138,9 @@ pub(super) async fn file(
         // A sandboxed document opens no PDF viewer.
         headers.insert(
             CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static("default-src 'none'; frame-ancestors 'self'; object-src 'self'; plugin-types application/pdf"),
+            HeaderValue::from_static(
+                "default-src 'none'; frame-ancestors 'self'; object-src 'self'",
+            ),
         );
     }
     Ok(response)
