@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use catalog::{BlobStore, Catalog, CatalogConfig, Durability};
 use domain::{Analyzer, DomainPack};
 use retriever::{EdgeIndex, Opened, PassageIndex, Retriever};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, MutexGuard, Semaphore};
 
 use crate::data_dir::DataDir;
 use crate::error::{Failure, FailureClass};
@@ -33,6 +33,7 @@ struct Inner {
     reader: Reader,
     metrics: Metrics,
     questions: Semaphore,
+    writing: Mutex<()>,
     opened: Opened,
 }
 
@@ -84,9 +85,11 @@ impl App {
             reader,
             metrics: Metrics::default(),
             questions,
+            writing: Mutex::new(()),
             opened,
         }));
         index_care::mend(&app).await?;
+        index_care::shorten_log(&app).await?;
         crate::ingestion::activate_due(&app).await?;
         Ok(app)
     }
@@ -164,6 +167,12 @@ impl App {
     #[must_use]
     pub(crate) fn questions(&self) -> &Semaphore {
         &self.0.questions
+    }
+
+    /// Held by whoever changes what the index holds of a version: what one brings back, another
+    /// must not sweep away half way.
+    pub(crate) async fn writing(&self) -> MutexGuard<'_, ()> {
+        self.0.writing.lock().await
     }
 
     /// What the index was like when it was opened.

@@ -3,8 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use catalog::VersionRecord;
-use domain::{PassageId, VersionId};
+use catalog::DocumentRecord;
+use domain::{Passage, PassageId, VersionId};
 use retriever::{IndexPassage, Opened};
 use serde::Serialize;
 
@@ -177,16 +177,7 @@ pub(crate) async fn index_version(app: &App, version: VersionId) -> Result<u64, 
         .version_passages(version.id)
         .await
         .map_err(catalog_failure)?;
-    let title = title_of(&document.title, &version);
-    let points: Vec<IndexPassage<'_>> = passages
-        .iter()
-        .map(|passage| IndexPassage {
-            passage,
-            title: &title,
-            collection: &document.collection,
-            groups: &document.groups,
-        })
-        .collect();
+    let points = index_passages(&passages, &document);
     app.retriever()
         .index_passages(&points)
         .await
@@ -194,13 +185,19 @@ pub(crate) async fn index_version(app: &App, version: VersionId) -> Result<u64, 
     Ok(points.len() as u64)
 }
 
-/// The title that a version is searched and cited with.
-fn title_of(document: &str, version: &VersionRecord) -> String {
-    if document.is_empty() {
-        version.title.clone().unwrap_or_default()
-    } else {
-        document.to_owned()
-    }
+/// Passages with what their document adds: the title they are searched and cited with, and what
+/// the index filters by.
+fn index_passages<'a>(
+    passages: &'a [Passage],
+    document: &'a DocumentRecord,
+) -> Vec<IndexPassage<'a>> {
+    let point = |passage| IndexPassage {
+        passage,
+        title: &document.title,
+        collection: &document.collection,
+        groups: &document.groups,
+    };
+    passages.iter().map(point).collect()
 }
 
 /// Takes out of the index what no question may see any more: superseded, retired, deleted.
@@ -244,28 +241,14 @@ pub(crate) async fn rebuild(app: &App, mut progress: impl FnMut(u64)) -> Result<
         .map_err(catalog_failure)?;
     let mut done = 0;
     for expected in &expected {
-        let version = app
-            .catalog()
-            .version(expected.version_id)
-            .await
-            .map_err(catalog_failure)?;
         let document = app
             .catalog()
             .document(expected.document_id)
             .await
             .map_err(catalog_failure)?;
-        let title = title_of(&document.title, &version);
-        let mut pages = app.catalog().passage_pages(version.id);
+        let mut pages = app.catalog().passage_pages(expected.version_id);
         while let Some(passages) = pages.next().await.map_err(catalog_failure)? {
-            let points: Vec<IndexPassage<'_>> = passages
-                .iter()
-                .map(|passage| IndexPassage {
-                    passage,
-                    title: &title,
-                    collection: &document.collection,
-                    groups: &document.groups,
-                })
-                .collect();
+            let points = index_passages(&passages, &document);
             app.retriever()
                 .push_passages(building.as_mut(), &points)
                 .await
@@ -292,6 +275,7 @@ pub(crate) async fn reindex_document(
     app: &App,
     document: domain::DocumentId,
 ) -> Result<(), Failure> {
+    let _writing = app.writing().await;
     let document = app
         .catalog()
         .document(document)
@@ -302,4 +286,20 @@ pub(crate) async fn reindex_document(
     };
     index_version(app, active.id).await?;
     app.index().flush().await.map_err(index_failure)
+}
+
+/// The log of the index that may pile up before the index is built again without it: qdrant-edge
+/// never shortens its log, and reads all of it when it opens.
+const MAX_LOG_BYTES: u64 = 512 << 20;
+
+/// Builds the index again where its log has grown past [`MAX_LOG_BYTES`].
+///
+/// # Errors
+/// The catalogue or the index failed; the live index stays as it was.
+pub(crate) async fn shorten_log(app: &App) -> Result<(), Failure> {
+    if app.index().log_bytes() > MAX_LOG_BYTES {
+        let _writing = app.writing().await;
+        rebuild(app, |_| ()).await?;
+    }
+    Ok(())
 }

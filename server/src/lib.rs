@@ -16,7 +16,6 @@ mod settings;
 mod sources;
 mod telemetry;
 mod wire;
-mod wire_documents;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -197,6 +197,20 @@ fn a_version_for_a_later_day_leaves_the_one_in_force_answering() {
         ])
         .done();
     assert_eq!(report["accepted"][0]["status"], "indexed", "{report}");
+    let again = sistole.run(&[
+        "ingest",
+        later,
+        "--replaces",
+        &id,
+        "--effective-from",
+        "2999-01-01",
+    ]);
+    assert_eq!(
+        again.done()["unchanged"].as_array().unwrap().len(),
+        1,
+        "{}",
+        again.stdout
+    );
     let answer = sistole.ask("¿Cuál es la extensión de la consulta de insuficiencia cardíaca?");
     assert!(
         text(&answer).contains("417") && !text(&answer).contains("999"),

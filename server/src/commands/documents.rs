@@ -13,7 +13,7 @@ use crate::failures::catalog_failure;
 use crate::ingestion;
 use crate::output::Output;
 use crate::settings::Settings;
-use crate::wire_documents::{DocumentJson, DocumentsJson};
+use crate::wire::{DocumentJson, DocumentsJson};
 
 pub(super) async fn run(
     settings: Settings,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use domain::DocumentId;
 use futures::StreamExt;
@@ -11,11 +12,11 @@ use futures::StreamExt;
 use crate::app::App;
 use crate::cli::{IngestArgs, IngestOptions};
 use crate::error::{Failure, FailureClass};
-use crate::ingestion::{self, Clock, Ended, ReadIn, Submission, Taken};
+use crate::ingestion::{self, Ended, ReadIn, Submission, Taken};
 use crate::output::Output;
 use crate::settings::Settings;
 use crate::sources::{self, SourceFile};
-use crate::wire::{IngestJson, RejectedJson, TotalJson};
+use crate::wire::{IngestJson, RejectedJson, TotalJson, milliseconds};
 
 pub(super) async fn run(
     settings: Settings,
@@ -52,7 +53,7 @@ pub(super) async fn ingest(
     options: &IngestOptions,
     output: Output,
 ) -> Result<IngestJson, Failure> {
-    let clock = Clock::start();
+    let started = Instant::now();
     let replaces = replaced(app, options, files.len()).await?;
     let left = ingestion::unfinished(app).await?;
     let progress = output.progress((files.len() + left.len()) as u64);
@@ -127,7 +128,9 @@ pub(super) async fn ingest(
         .caused_by(error)
     })?;
     let mut report = std::mem::take(&mut *lock(&report));
-    report.timings_ms = TotalJson { total: clock.ms() };
+    report.timings_ms = TotalJson {
+        total: milliseconds(started),
+    };
     for rejected in &report.rejected {
         output.say(&format!(
             "{}: rechazado ({}): {}",

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::cli::ServeArgs;
 use crate::error::{Failure, FailureClass};
 use crate::http::{self, ListenConfig, Served};
+use crate::index_care;
 use crate::ingestion::{self, Queue};
 use crate::output::Output;
 use crate::settings::Settings;
@@ -75,7 +76,7 @@ pub(super) async fn serve(
     let address = listener.local_addr().map_err(failed)?;
     let (queue, working) = Queue::start(&app, ingestion::unfinished(&app).await?);
     let stopping = queue.clone();
-    let clock = tokio::spawn(activate_by_date(app.clone()));
+    let clock = tokio::spawn(mind_the_hour(app.clone()));
     let router = http::router(Served {
         app: app.clone(),
         queue,
@@ -98,10 +99,16 @@ pub(super) async fn serve(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Puts versions into use on their first day in force, within the hour.
-async fn activate_by_date(app: App) {
+/// Every hour: the log of the index kept short, and versions put into use on their first day.
+async fn mind_the_hour(app: App) {
     loop {
         tokio::time::sleep(Duration::from_secs(3_600)).await;
+        if let Err(failure) = index_care::shorten_log(&app).await {
+            tracing::warn!(
+                cause = crate::error::chain(&failure),
+                "the log of the index is still long"
+            );
+        }
         if let Err(failure) = ingestion::activate_due(&app).await {
             tracing::warn!(
                 cause = crate::error::chain(&failure),

@@ -19,7 +19,7 @@ use super::problem::Problem;
 use crate::failures::{blob_failure, catalog_failure};
 use crate::index_care;
 use crate::ingestion::{self, DeletionReceipt};
-use crate::wire_documents::{DocumentJson, DocumentsJson};
+use crate::wire::{DocumentJson, DocumentsJson};
 
 /// `?cursor=&limit=&status=&collection=`.
 #[derive(Debug, Default, Deserialize)]

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::Served;
 use super::problem::Problem;
 use crate::failures::catalog_failure;
-use crate::wire_documents::{JobJson, JobsJson};
+use crate::wire::{JobJson, JobsJson};
 
 /// How often the catalogue is looked at for someone who watches a job.
 const LOOK_EVERY: Duration = Duration::from_millis(250);

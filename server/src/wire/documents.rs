@@ -3,7 +3,7 @@
 use catalog::{DocumentRecord, JobRecord, VersionRecord};
 use serde::Serialize;
 
-use crate::wire::WarningJson;
+use super::WarningJson;
 
 /// A page of documents.
 #[derive(Debug, Serialize)]
