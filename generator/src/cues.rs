@@ -285,6 +285,21 @@ fn is_stem(cue: &str) -> bool {
         )
 }
 
+/// Words that no sentence ends with.
+const OPEN_WORDS: &[&str] = &[
+    "a", "al", "ante", "con", "de", "del", "desde", "durante", "e", "el", "en", "entre", "hasta",
+    "la", "las", "lo", "los", "ni", "o", "para", "por", "que", "se", "si", "sin", "sobre", "su",
+    "sus", "tras", "un", "una", "y", "amb", "els", "les", "i", "per", "eta", "edo", "na", "nas",
+    "nos", "da", "das", "do", "dos", "the", "of", "and", "or", "to",
+];
+
+/// Whether a text ends where no sentence does: at a comma, or at an article or preposition.
+pub(crate) fn stops_short(text: &str) -> bool {
+    let text = text.trim_end();
+    let last = text.split_whitespace().next_back().unwrap_or_default();
+    text.ends_with(',') || OPEN_WORDS.contains(&last)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

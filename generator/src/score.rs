@@ -1,6 +1,6 @@
 //! How well each unit answers: what of the question it covers, and what else speaks for it.
 
-use domain::{Evidence, Language, SegmentKind};
+use domain::{Evidence, EvidencePassage, Language, SegmentKind};
 
 use crate::asked::{Asked, AskedConcept, Concepts};
 use crate::cues;
@@ -73,7 +73,11 @@ pub(crate) fn score(
             continue;
         };
         let names_only = matches!(unit.kind, SegmentKind::Heading | SegmentKind::Caption);
-        if names_only || cues::asks(text) || !subject.is_spoken_of(unit, text, offered) {
+        if names_only
+            || cues::asks(text)
+            || is_cut(unit, text, offered)
+            || !subject.is_spoken_of(unit, text, offered)
+        {
             continue;
         }
         let fit = wanted.fit(text);
@@ -217,4 +221,12 @@ fn understood(written: Language, asked: Language) -> f32 {
 /// 0 up to the length of a usual sentence, then growing to 1.
 fn overlong(text: &str) -> f32 {
     ((text.len() as f32 - 200.0) / 500.0).clamp(0.0, 1.0)
+}
+
+/// Whether running text on a page stops or begins in the middle of a sentence, which a column, a
+/// page or a figure has parted and nothing has joined: what is missing may turn it round.
+fn is_cut(unit: &Unit, text: &str, offered: &EvidencePassage) -> bool {
+    unit.kind == SegmentKind::Paragraph
+        && !offered.passage.spans.is_empty()
+        && (text.starts_with(char::is_lowercase) || cues::stops_short(text))
 }

@@ -70,6 +70,9 @@ impl<'a> Subject<'a> {
         if self.drugs & !named_here != 0 || (self.dose && self.only_combined(text)) {
             return false;
         }
+        if unit.kind == SegmentKind::TableRow && self.is_anothers_row(text) {
+            return false;
+        }
         if unit.own & self.drugs != 0 {
             return true;
         }
@@ -84,6 +87,18 @@ impl<'a> Subject<'a> {
         !named
             .iter()
             .any(|other| section.contains(other) || title.contains(other))
+    }
+
+    /// Whether a row is headed by drugs none of which was asked for: «Espironolactona; …; cambiar
+    /// a eplerenona» is no row of eplerenone. The first two cells head a row: a group and a name.
+    fn is_anothers_row(&self, text: &str) -> bool {
+        let head = text.splitn(3, "; ").take(2).collect::<Vec<_>>().join("; ");
+        let heads = self.known.named_in(&head);
+        let asked = |drug: &String| self.asked_drugs.iter().any(|asked| same_name(asked, drug));
+        // A brand asked for may stand in the row as its substance: only a name that stands further
+        // on in the row tells that the row is another's.
+        let further = self.known.named_in(text).iter().any(asked);
+        further && !heads.is_empty() && !heads.iter().any(asked)
     }
 
     /// Whether a drug asked for stands in the text only joined to something not asked for:

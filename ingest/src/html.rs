@@ -3,6 +3,8 @@
 mod depth;
 mod tables;
 
+use std::collections::HashSet;
+
 use encoding_rs::Encoding;
 use scraper::node::Element;
 use scraper::{Html, Node};
@@ -75,6 +77,11 @@ fn is_skipped(name: &str) -> bool {
             | "video"
             | "canvas"
             | "button"
+            // Struck out: what a reader sees is that it no longer holds.
+            | "del"
+            | "s"
+            | "strike"
+            | "dialog"
     )
 }
 
@@ -83,22 +90,99 @@ fn is_hidden(element: &Element) -> bool {
     if element.attr("hidden").is_some() {
         return true;
     }
-    let style: String = element
-        .attr("style")
-        .unwrap_or_default()
+    styles_hide(element.attr("style").unwrap_or_default())
+}
+
+/// The text of the page's own style sheets.
+fn style_sheets(html: &Html) -> String {
+    let mut sheets = String::new();
+    for node in html.tree.nodes() {
+        let is_style = node
+            .value()
+            .as_element()
+            .is_some_and(|element| element.name() == "style");
+        if is_style {
+            for child in node.children() {
+                if let Node::Text(text) = child.value() {
+                    sheets.push_str(text);
+                }
+            }
+        }
+    }
+    sheets
+}
+
+/// Whether declarations of style keep a reader from seeing the text, or strike it out. Only what
+/// can be told from the declarations alone: white is taken for the colour of the page.
+fn styles_hide(declarations: &str) -> bool {
+    let plain: String = declarations
         .chars()
         .filter(|c| !c.is_whitespace())
         .flat_map(char::to_lowercase)
         .collect();
-    style.split(';').any(|rule| {
-        matches!(
-            rule,
-            "display:none" | "visibility:hidden" | "opacity:0" | "mso-hide:all"
-        ) || rule.strip_prefix("font-size:").is_some_and(|size| {
-            let number = size.trim_end_matches(|c: char| c.is_alphabetic() || c == '%');
-            number.parse::<f32>().is_ok_and(|size| size < 1.0) && !size.ends_with("em")
-        })
+    let rules = || {
+        plain
+            .split(';')
+            .map(|rule| rule.trim_end_matches("!important"))
+    };
+    let length = |size: &str| {
+        let number = size.trim_end_matches(|c: char| c.is_alphabetic() || c == '%');
+        number.parse::<f32>().ok()
+    };
+    let flat =
+        rules().any(|rule| matches!(rule, "height:0" | "height:0px" | "width:0" | "width:0px"));
+    rules().any(|rule| {
+        let (name, value) = rule.split_once(':').unwrap_or((rule, ""));
+        match name {
+            "display" => value == "none",
+            "visibility" => matches!(value, "hidden" | "collapse"),
+            "opacity" => length(value).is_some_and(|opacity| opacity < 0.1),
+            "mso-hide" => value == "all",
+            "color" => {
+                matches!(
+                    value,
+                    "white" | "#fff" | "#ffffff" | "transparent" | "rgb(255,255,255)"
+                ) || (value.starts_with("rgba(") && value.ends_with(",0)"))
+            }
+            "font-size" => length(value).is_some_and(|size| match value {
+                em if em.ends_with("em") => size < 0.2,
+                percent if percent.ends_with('%') => size < 20.0,
+                _ => size < 4.0,
+            }),
+            "left" | "top" | "text-indent" | "margin-left" => {
+                length(value).is_some_and(|offset| offset <= -500.0)
+            }
+            "overflow" => value == "hidden" && flat,
+            "clip" | "clip-path" => value.contains("(0") || value.contains("(100%"),
+            "text-decoration" | "text-decoration-line" => value.contains("line-through"),
+            _ => false,
+        }
     })
+}
+
+/// The classes and identifiers (`.name`, `#name`) that the page's own style sheets hide. Selectors
+/// of one class or identifier are told; what combines them is left alone.
+fn hidden_selectors(sheets: &str) -> HashSet<String> {
+    let mut hidden = HashSet::new();
+    for rule in sheets.split('}') {
+        let Some((selectors, declarations)) = rule.split_once('{') else {
+            continue;
+        };
+        if styles_hide(declarations) {
+            let simple = |one: &&str| {
+                one.starts_with(['.', '#'])
+                    && !one[1..].contains([' ', '.', '#', ':', '>', '+', '[', '~'])
+            };
+            hidden.extend(
+                selectors
+                    .split(',')
+                    .map(str::trim)
+                    .filter(simple)
+                    .map(str::to_owned),
+            );
+        }
+    }
+    hidden
 }
 
 fn is_block(name: &str) -> bool {
@@ -172,10 +256,26 @@ struct Walker {
     after_script: bool,
     bold: u32,
     hidden: usize,
+    /// The classes and identifiers that the page's style sheets hide.
+    sheets: HashSet<String>,
 }
 
 impl Walker {
+    fn is_hidden_by_sheet(&self, element: &Element) -> bool {
+        if self.sheets.is_empty() {
+            return false;
+        }
+        let by_id = element
+            .id()
+            .is_some_and(|id| self.sheets.contains(&format!("#{id}")));
+        by_id
+            || element
+                .classes()
+                .any(|class| self.sheets.contains(&format!(".{class}")))
+    }
+
     fn walk(&mut self, html: &Html) {
+        self.sheets = hidden_selectors(&style_sheets(html));
         let mut stack = vec![Step::Open(html.tree.root())];
         while let Some(step) = stack.pop() {
             match step {
@@ -194,7 +294,7 @@ impl Walker {
                         if is_skipped(name) {
                             continue;
                         }
-                        if is_hidden(element) {
+                        if is_hidden(element) || self.is_hidden_by_sheet(element) {
                             self.hidden += text_length(node);
                             continue;
                         }

@@ -73,6 +73,9 @@ impl Reader {
 
     fn event(&mut self, event: Event<'_>) {
         match event {
+            // Struck out: it no longer holds.
+            Event::Start(Tag::Strikethrough) => self.skipped = true,
+            Event::End(TagEnd::Strikethrough) => self.skipped = false,
             Event::Start(tag) => self.start(&tag),
             Event::End(tag) => self.end(tag),
             Event::Text(text) | Event::Code(text) if !self.skipped => self.text.push_str(&text),

@@ -91,7 +91,12 @@ pub(super) fn units(
                 _ => UnitKind::Flow(SegmentKind::Paragraph),
             };
             let unit = text_unit(block, kind, number);
-            let goes_on = open_end && first && block.kind == BlockKind::Paragraph;
+            let parted = extracted.has_pages
+                && index > 0
+                && body[index - 1].kind == BlockKind::Paragraph
+                && is_cut(&body[index - 1].text)
+                && block.text.starts_with(char::is_lowercase);
+            let goes_on = block.kind == BlockKind::Paragraph && (open_end && first || parted);
             match units
                 .iter_mut()
                 .rfind(|unit| unit.kind != UnitKind::Note)
@@ -145,6 +150,23 @@ fn continues(last: &str, next: &str) -> bool {
     let ended = last.ends_with(['.', '!', '?', ':', ';', '»', '…']);
     let small = next.starts_with(|c: char| c.is_lowercase() || c.is_ascii_digit() || c == '(');
     !ended && small && !next.starts_with(is_superscript_digit)
+}
+
+/// Whether a paragraph stops in the middle of a sentence: at the foot of a column, or around a
+/// figure. A short line without a stop may be a line of its own.
+fn is_cut(text: &str) -> bool {
+    const OPEN_WORDS: &[&str] = &[
+        "a", "al", "ante", "con", "de", "del", "desde", "durante", "e", "el", "en", "entre",
+        "hasta", "la", "las", "lo", "los", "más", "menos", "ni", "no", "o", "para", "por", "que",
+        "se", "si", "sin", "sobre", "su", "sus", "tras", "un", "una", "y", "amb", "els", "les",
+        "i", "per", "eta", "edo", "na", "nas", "no", "nos", "da", "das", "do", "dos", "the", "of",
+        "and", "or", "to",
+    ];
+    let text = text.trim_end();
+    let last = text.split_whitespace().next_back().unwrap_or_default();
+    text.ends_with(',')
+        || OPEN_WORDS.contains(&last)
+        || (text.chars().count() > 60 && !text.ends_with(['.', '!', '?', ':', ';', '»', '…', ')']))
 }
 
 fn append(last: &mut Unit, next: Unit) {
