@@ -122,6 +122,26 @@ impl Catalog {
             .ok_or(CatalogError::not_found(Thing::Document))
     }
 
+    /// The document that a file's absolute path stands for now, in a collection.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn source_document(
+        &self,
+        collection: &str,
+        source_key: &str,
+    ) -> Result<Option<DocumentId>, CatalogError> {
+        let row = self
+            .db
+            .row(
+                "SELECT id FROM documents \
+                 WHERE collection = $1 AND source_key = $2 AND deleted_at IS NULL",
+                args![collection, source_key],
+            )
+            .await?;
+        row.map(|row| row.fields().named()).transpose()
+    }
+
     /// One version.
     ///
     /// # Errors

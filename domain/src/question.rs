@@ -69,7 +69,7 @@ impl Question {
         if !cleaned.chars().any(char::is_alphanumeric) {
             return Err(InvalidQuestion::Empty);
         }
-        let language = language.unwrap_or_else(|| detect_language(&cleaned).or_spanish());
+        let language = language.unwrap_or_else(|| told(&cleaned));
         Ok(Self {
             text: cleaned,
             language,
@@ -88,6 +88,23 @@ impl Question {
         self.language
     }
 }
+
+/// The language of a question that says none: the one its words tell. A few words tell little, and
+/// names of medicines look alike everywhere, so a short question must tell it clearly.
+fn told(text: &str) -> Language {
+    let detection = detect_language(text);
+    let short = text.split_whitespace().count() <= SHORT_WORDS;
+    if short && detection.confidence < CLEAR {
+        Language::Spanish
+    } else {
+        detection.or_spanish()
+    }
+}
+
+/// A question of up to so many words is short.
+const SHORT_WORDS: usize = 6;
+/// The share of the points that tells the language of a short question.
+const CLEAR: f32 = 0.39;
 
 /// A question may hold a patient's words: `{:?}` tells its length.
 impl fmt::Debug for Question {
@@ -129,6 +146,20 @@ mod tests {
             question.unwrap().text(),
             "¿Cuál es la dosis objetivo de bisoprolol?"
         );
+    }
+
+    #[test]
+    fn a_few_words_that_look_alike_everywhere_are_taken_for_spanish() {
+        let language = |text| Question::parse(text, None).unwrap().language();
+        for text in [
+            "apixabán en diálisis",
+            "betabloqueante en shock",
+            "dosis bisoprolol",
+        ] {
+            assert_eq!(language(text), Language::Spanish, "{text}");
+        }
+        assert_eq!(language("Zein da bisoprololaren dosia?"), Language::Basque);
+        assert_eq!(language("signes d'alarma"), Language::Catalan);
     }
 
     #[test]

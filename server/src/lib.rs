@@ -24,9 +24,14 @@ use clap::Parser;
 
 /// Runs the program with these arguments (the first is its name) and gives its exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let json = arguments.iter().any(|argument| argument == "--json");
     let cli = match cli::Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
+            if json && error.use_stderr() {
+                output::wrong_usage();
+            }
             // Printing fails only where nobody reads.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1));

@@ -1,13 +1,7 @@
 //! What a command prints: data on standard output, progress and messages on standard error.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this is the one place that prints"
-)]
-
 use std::error::Error;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -15,6 +9,16 @@ use serde_json::json;
 
 use crate::cli::Common;
 use crate::error::{Failure, chain};
+
+/// Prints a line of the result. A reader who has gone away is no failure of ours.
+fn tell_out(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// Prints a line beside the result.
+fn tell_err(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
 
 /// How a command speaks.
 #[derive(Debug, Clone, Copy)]
@@ -39,33 +43,34 @@ impl Output {
     pub(crate) fn result(self, value: &impl Serialize, lines: impl FnOnce() -> String) {
         if self.json {
             match serde_json::to_string_pretty(value) {
-                Ok(text) => println!("{text}"),
-                Err(error) => eprintln!("error: {error}"),
+                Ok(text) => tell_out(&text),
+                Err(error) => tell_err(&format!("error: {error}")),
             }
         } else {
             let text = lines();
-            println!("{}", printable_lines(text.trim_end()));
+            tell_out(&printable_lines(text.trim_end()));
         }
     }
 
     /// Tells something on the way.
     pub(crate) fn say(self, message: &str) {
         if !self.quiet {
-            eprintln!("{}", printable_lines(message));
+            tell_err(&printable_lines(message));
         }
     }
 
     /// Tells why the command failed; with `-v` the causes too.
     pub(crate) fn failure(self, failure: &Failure) {
         if self.json {
-            println!(
-                "{}",
-                json!({"error": {"code": failure.code(), "message": failure.to_string()}})
-            );
+            let error = json!({"code": failure.code(), "message": failure.to_string()});
+            tell_out(&json!({ "error": error }).to_string());
         }
-        eprintln!("sistole: {}", printable_lines(&failure.to_string()));
+        tell_err(&format!(
+            "sistole: {}",
+            printable_lines(&failure.to_string())
+        ));
         if self.verbose && failure.source().is_some() {
-            eprintln!("  causa: {}", printable_lines(&chain(failure)));
+            tell_err(&format!("  causa: {}", printable_lines(&chain(failure))));
         }
     }
 
@@ -81,6 +86,12 @@ impl Output {
         });
         Progress { bar, output: self }
     }
+}
+
+/// The JSON document of a command that was written wrongly; the words are on standard error.
+pub(crate) fn wrong_usage() {
+    let message = "la orden está mal escrita: vea «sistole --help»";
+    tell_out(&json!({"error": {"code": "usage", "message": message}}).to_string());
 }
 
 /// A count that goes up.

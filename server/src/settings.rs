@@ -151,12 +151,75 @@ impl Settings {
                 set_from_environment(&mut merged, &defaults, &path, &name, &text)?;
             }
         }
-        Self::deserialize(Value::Table(merged)).map_err(|error| {
+        let settings = Self::deserialize(Value::Table(merged)).map_err(|error| {
             configuration(
                 "setting_invalid",
                 format!("la configuración no es válida: {}", error.message()),
             )
-        })
+        })?;
+        settings.check_ranges()?;
+        Ok(settings)
+    }
+
+    /// Values of the right kind that no installation can mean.
+    fn check_ranges(&self) -> Result<(), Failure> {
+        let index = &self.retriever.index;
+        let share = |value: f32| (0.0..=1.0).contains(&value);
+        let checks = [
+            (
+                "server.max_in_flight",
+                self.server.max_in_flight >= 1,
+                "1 o más",
+            ),
+            (
+                "server.max_connections",
+                self.server.max_connections >= 1,
+                "1 o más",
+            ),
+            (
+                "retriever.candidates",
+                (1..=1_000).contains(&self.retriever.candidates),
+                "de 1 a 1000",
+            ),
+            (
+                "retriever.index.k1",
+                index.k1 > 0.0 && index.k1.is_finite(),
+                "mayor que 0",
+            ),
+            ("retriever.index.b", share(index.b), "de 0 a 1"),
+            (
+                "retriever.index.avg_len",
+                index.avg_len >= 1.0 && index.avg_len.is_finite(),
+                "1 o más",
+            ),
+            (
+                "generator.min_coverage",
+                share(self.generator.min_coverage),
+                "de 0 a 1",
+            ),
+            (
+                "generator.max_sentences",
+                self.generator.max_sentences >= 1,
+                "1 o más",
+            ),
+            (
+                "log.level",
+                ["error", "warn", "info", "debug", "trace"].contains(&self.log.level.as_str()),
+                "error, warn, info, debug o trace",
+            ),
+            (
+                "log.format",
+                ["text", "json"].contains(&self.log.format.as_str()),
+                "text o json",
+            ),
+        ];
+        match checks.iter().find(|(_, right, _)| !right) {
+            None => Ok(()),
+            Some((key, _, range)) => {
+                let message = format!("la clave {key} debe ser {range}");
+                Err(configuration("setting_out_of_range", message))
+            }
+        }
     }
 }
 
@@ -433,6 +496,17 @@ mod tests {
         );
         let message = refused("", &[("SISTOLE__SERVER__MAX_IN_FLIGHT", "muchas")]);
         assert!(message.contains("un número entero"), "{message}");
+    }
+
+    #[test]
+    fn a_value_out_of_its_range_is_told_with_the_range() {
+        let message = refused("[generator]\nmin_coverage = -5.0\n", &[]);
+        assert!(
+            message.contains("generator.min_coverage") && message.contains("de 0 a 1"),
+            "{message}"
+        );
+        let message = refused("", &[("SISTOLE__LOG__LEVEL", "mucho")]);
+        assert!(message.contains("log.level"), "{message}");
     }
 
     #[test]

@@ -129,3 +129,48 @@ fn asking_an_empty_hospital_says_how_to_load_documents() {
     assert_eq!(ran.json()["error"]["code"], "data_dir_empty");
     assert!(ran.stderr.contains("sistole ingest"), "{}", ran.stderr);
 }
+
+#[test]
+fn what_a_reader_of_the_page_does_not_see_or_sees_struck_out_never_answers() {
+    let sistole = Sistole::new();
+    let page = "<style>.oculto{ display : none !important } #aparte{position:absolute;left:-9999px}</style>\
+        <p>La dosis de zolfidina es 5 mg al día.</p>\
+        <p class=\"oculto\">La dosis de zolfidina es 601 mg al día.</p>\
+        <div id=aparte>La dosis de zolfidina es 602 mg al día.</div>\
+        <p style=\"color: #FFF\">La dosis de zolfidina es 603 mg al día.</p>\
+        <p style=\"font-size:1px\">La dosis de zolfidina es 604 mg al día.</p>\
+        <p><del>La dosis de zolfidina es 605 mg al día.</del> <s>Son 606 mg.</s></p>\
+        <p style=\"text-decoration:line-through\">La dosis de zolfidina es 607 mg al día.</p>";
+    sistole.write("pagina.html", page);
+    sistole.write(
+        "nota.md",
+        "La zolfidina ~~se da a 608 mg~~ se toma por la mañana.\n",
+    );
+    sistole.ingest(&sistole.folder().join("files"));
+    let answer = sistole.ask("¿Cuál es la dosis de zolfidina?").to_string();
+    assert!(answer.contains("5 mg al día"), "{answer}");
+    for hidden in 601..=608 {
+        assert!(
+            !answer.contains(&hidden.to_string()),
+            "{hidden} was read: {answer}"
+        );
+    }
+}
+
+#[test]
+fn a_reader_of_the_output_who_goes_away_is_no_failure() {
+    let sistole = Sistole::new();
+    let path = sistole.write("peso.txt", "El peso se anota cada mañana.");
+    sistole.ingest(&path);
+    let mut child = sistole
+        .command(&["ask", "¿Cuándo se anota el peso?"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{told}");
+    assert!(!told.contains("panicked"), "{told}");
+}

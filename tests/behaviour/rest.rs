@@ -243,6 +243,24 @@ fn what_is_not_there_is_a_problem_with_a_code() {
         assert_eq!(answer.json()["code"], "not_found");
     }
     assert_eq!(server.get("/api/v1/ask").status, 405);
+    for path in [
+        "/api/v1/documents?cursor=basura",
+        "/api/v1/jobs?cursor=basura",
+        "/api/v1/jobs?limit=muchos",
+        "/api/v1/documents?status=vivo",
+    ] {
+        let answer = server.get(path);
+        assert!(
+            matches!(answer.status, 400 | 422),
+            "{path}: {}",
+            answer.status
+        );
+        assert_eq!(
+            answer.header("content-type"),
+            Some("application/problem+json"),
+            "{path}"
+        );
+    }
 }
 
 #[test]

@@ -218,3 +218,23 @@ fn a_version_for_a_later_day_leaves_the_one_in_force_answering() {
     );
     sistole.must_agree();
 }
+
+#[test]
+fn a_file_put_back_to_what_it_said_before_answers_with_that_again() {
+    let sistole = Sistole::new();
+    let question = "¿Qué dosis diaria de espironolactona se usa?";
+    let path = sistole.write("pauta.txt", "La dosis diaria de espironolactona es 25 mg.");
+    sistole.ingest(&path);
+    sistole.write("pauta.txt", "La dosis diaria de espironolactona es 50 mg.");
+    sistole.ingest(&path);
+    assert!(text(&sistole.ask(question)).contains("50 mg"));
+    sistole.write("pauta.txt", "La dosis diaria de espironolactona es 25 mg.");
+    let report = sistole.ingest(&path);
+    assert_eq!(report["accepted"][0]["status"], "active", "{report}");
+    let answer = sistole.ask(question);
+    assert!(
+        text(&answer).contains("25 mg") && !text(&answer).contains("50 mg"),
+        "{answer}"
+    );
+    sistole.must_agree();
+}

@@ -51,6 +51,40 @@ fn a_component_is_not_answered_with_the_dose_of_the_combination() {
 }
 
 #[test]
+fn a_row_that_only_mentions_the_drug_in_its_precautions_is_anothers() {
+    let header = ["Fármaco", "Dosis inicial", "Precauciones"];
+    let table = document("Protocolo de insuficiencia cardíaca")
+        .row(
+            &header,
+            &[
+                "Espironolactona",
+                "25 mg/24 h",
+                "Ginecomastia: cambiar a eplerenona",
+            ],
+        )
+        .row(&header, &["Eplerenona", "50 mg/24 h", "Vigilar el potasio"]);
+    let answer = answered("¿Cuál es la dosis de eplerenona?", &evidence([table]));
+    assert!(answer.text().contains("50 mg/24 h"), "{}", answer.text());
+    assert!(!answer.text().contains("25 mg/24 h"), "{}", answer.text());
+}
+
+#[test]
+fn an_answer_keeps_to_the_language_of_the_question_where_it_answers() {
+    let spanish =
+        document("Nota").line(Paragraph, "El bisoprolol se inicia con 1,25 mg cada 24 h.");
+    let catalan = document("Nota").language(Language::Catalan).line(
+        Paragraph,
+        "El bisoprolol s'inicia amb 1,25 mg cada 24 h, sense congestió.",
+    );
+    let answer = answered(
+        "¿Con qué dosis se inicia el bisoprolol?",
+        &evidence([catalan, spanish]),
+    );
+    assert!(answer.text().contains("se inicia"), "{}", answer.text());
+    assert!(!answer.text().contains("s'inicia"), "{}", answer.text());
+}
+
+#[test]
 fn a_dose_never_changes_row() {
     for (drug, dose) in [
         ("bisoprolol", "1,25 mg/24 h"),

@@ -73,6 +73,15 @@ async fn look(app: &App) -> Result<Vec<Finding>, Failure> {
     let stats = app.catalog().stats().await.map_err(catalog_failure)?;
     let sound = app.catalog().integrity().await.map_err(catalog_failure)?;
     let index = index_care::compare(app).await?;
+    let needed = app
+        .catalog()
+        .needed_blobs()
+        .await
+        .map_err(catalog_failure)?;
+    let missing = needed
+        .iter()
+        .filter(|sha256| !app.blobs().path(sha256).is_file())
+        .count();
     let room = app.data().room_for(0);
     let free = app.data().free_bytes().unwrap_or_default() >> 20;
     Ok(vec![
@@ -98,6 +107,17 @@ async fn look(app: &App) -> Result<Vec<Finding>, Failure> {
                 format!("{} pasajes, coincide con el catálogo", index.found)
             } else {
                 "no coincide con el catálogo: arréglelo con «sistole index rebuild»".to_owned()
+            },
+        },
+        Finding {
+            name: "files",
+            ok: missing == 0,
+            detail: if missing == 0 {
+                format!("{} ficheros guardados", needed.len())
+            } else {
+                format!(
+                    "faltan {missing} ficheros guardados: restáurelos de una copia de seguridad"
+                )
             },
         },
         Finding {

@@ -23,6 +23,10 @@ pub(super) async fn run(
         Failure::new(FailureClass::Failed, "unreadable", message).caused_by(error)
     };
     let metadata = std::fs::metadata(&args.file).map_err(unreadable)?;
+    if !metadata.is_file() {
+        let message = format!("{shown} no es un fichero: indique uno");
+        return Err(Failure::new(FailureClass::Usage, "not_a_file", message));
+    }
     if metadata.len() > settings.ingest.limits.max_file_bytes {
         let message = format!(
             "el fichero ocupa {} MiB y el máximo es {} MiB (clave ingest.limits.max_file_bytes): divídalo o suba el límite",

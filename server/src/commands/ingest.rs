@@ -16,7 +16,7 @@ use crate::ingestion::{self, Ended, ReadIn, Submission, Taken};
 use crate::output::Output;
 use crate::settings::Settings;
 use crate::sources::{self, SourceFile};
-use crate::wire::{IngestJson, RejectedJson, TotalJson, milliseconds};
+use crate::wire::{IngestJson, RejectedJson, TotalJson, UnchangedJson, milliseconds};
 
 pub(super) async fn run(
     settings: Settings,
@@ -88,6 +88,7 @@ pub(super) async fn ingest(
                         }
                         lock(&report).unchanged.push(unchanged);
                     }
+                    Ok(Taken::PutBack(accepted, _)) => lock(&report).accepted.push(accepted),
                     Ok(Taken::New(work)) => {
                         documents.insert(file.path.clone(), work.document_id);
                         if seen.insert(work.version_id) && sender.send(work).await.is_err() {
@@ -128,6 +129,19 @@ pub(super) async fn ingest(
         .caused_by(error)
     })?;
     let mut report = std::mem::take(&mut *lock(&report));
+    // What an earlier run had left and this one finished is told once.
+    let accepted: std::collections::HashSet<&str> = report
+        .accepted
+        .iter()
+        .map(|file| file.document_id.as_str())
+        .collect();
+    let finished = |file: &UnchangedJson| accepted.contains(file.document_id.as_str());
+    report.unchanged = report
+        .unchanged
+        .iter()
+        .filter(|file| !finished(file))
+        .cloned()
+        .collect();
     report.timings_ms = TotalJson {
         total: milliseconds(started),
     };
@@ -217,5 +231,6 @@ fn submission(
             .or_else(|| described.effective_from()),
         effective_to: options.effective_to.or_else(|| described.effective_to()),
         replaces,
+        asked_to_replace: options.replaces.is_some(),
     })
 }

@@ -2,8 +2,9 @@
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use domain::{Language, Question};
 use serde::de::DeserializeOwned;
 
@@ -38,6 +39,23 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
                 "el cuerpo de la petición es demasiado grande",
             ),
             _ => Problem::bad_request("body_unreadable", "no se ha podido leer el cuerpo de la petición"),
+        })
+    }
+}
+
+/// The parameters of an address.
+pub(super) struct Params<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let query = Query::<T>::from_request_parts(parts, state).await;
+        query.map(|Query(query)| Self(query)).map_err(|_| {
+            Problem::bad_request(
+                "query_invalid",
+                "los parámetros de la dirección no son válidos: vea la especificación de la API",
+            )
         })
     }
 }

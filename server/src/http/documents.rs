@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body as HttpBody;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::header::{
     CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue,
@@ -14,7 +14,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::Served;
-use super::body::Body;
+use super::body::{Body, Params};
 use super::problem::Problem;
 use crate::failures::{blob_failure, catalog_failure};
 use crate::index_care;
@@ -32,14 +32,8 @@ pub(super) struct ListQuery {
 
 pub(super) async fn list(
     State(served): State<Served>,
-    query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
+    Params(query): Params<ListQuery>,
 ) -> Result<Json<DocumentsJson>, Problem> {
-    let Query(query) = query.map_err(|_| {
-        Problem::bad_request(
-            "query_invalid",
-            "los parámetros de la dirección no son válidos",
-        )
-    })?;
     let status = query
         .status
         .filter(|status| !status.is_empty())
@@ -88,7 +82,7 @@ pub(super) struct FileQuery {
 pub(super) async fn file(
     State(served): State<Served>,
     Path(id): Path<String>,
-    Query(query): Query<FileQuery>,
+    Params(query): Params<FileQuery>,
 ) -> Result<Response, Problem> {
     let document = ingestion::existing(&served.app, id.parse()?).await?;
     let version = match query.version {

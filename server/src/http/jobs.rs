@@ -4,13 +4,14 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use domain::JobId;
 use serde::Deserialize;
 
 use super::Served;
+use super::body::Params;
 use super::problem::Problem;
 use crate::failures::catalog_failure;
 use crate::wire::{JobJson, JobsJson};
@@ -27,7 +28,7 @@ pub(super) struct ListQuery {
 
 pub(super) async fn list(
     State(served): State<Served>,
-    Query(query): Query<ListQuery>,
+    Params(query): Params<ListQuery>,
 ) -> Result<Json<JobsJson>, Problem> {
     let cursor = query.cursor.filter(|cursor| !cursor.is_empty());
     let page = served

@@ -131,7 +131,10 @@ impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
         let status = match (failure.code(), failure.class()) {
             ("not_found", _) => StatusCode::NOT_FOUND,
-            ("conflict", _) => StatusCode::CONFLICT,
+            ("conflict" | "invalid_transition" | "blob_missing" | "blob_altered", _) => {
+                StatusCode::CONFLICT
+            }
+            ("invalid", _) => StatusCode::UNPROCESSABLE_ENTITY,
             ("no_space", _) => StatusCode::INSUFFICIENT_STORAGE,
             (_, FailureClass::TryAgain) => StatusCode::SERVICE_UNAVAILABLE,
             (_, FailureClass::Usage) => StatusCode::UNPROCESSABLE_ENTITY,

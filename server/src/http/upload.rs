@@ -35,6 +35,13 @@ pub(super) async fn upload(
     while let Some(field) = form.next_field().await.map_err(unreadable)? {
         let name = field.name().unwrap_or_default().to_owned();
         match name.as_str() {
+            "file" if file.is_some() => {
+                return Err(Problem::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "file_twice",
+                    "el formulario trae más de un fichero: envíe uno en cada petición",
+                ));
+            }
             "file" => {
                 submission.file_name = base_name(field.file_name().unwrap_or_default());
                 served.app.data().room_for(limit.min(1 << 20))?;
@@ -89,6 +96,7 @@ pub(super) async fn upload(
     if submission.file_name.is_empty() {
         submission.file_name = "documento".to_owned();
     }
+    submission.asked_to_replace = submission.replaces.is_some();
     submission.shown.clone_from(&submission.file_name);
     submission.path = file.path().to_owned();
     take(&served, submission).await
@@ -113,6 +121,14 @@ async fn take(served: &Served, submission: Submission) -> Result<Response, Probl
             )
         })?;
     Ok(match taken {
+        Taken::PutBack(accepted, job_id) => {
+            let body = json!({
+                "document_id": accepted.document_id,
+                "version": accepted.version,
+                "job_id": job_id.map(|id| id.to_string()),
+            });
+            Json(body).into_response()
+        }
         Taken::Unchanged(unchanged, job_id, version) => {
             let body = json!({
                 "document_id": unchanged.document_id,

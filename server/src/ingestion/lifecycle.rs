@@ -1,7 +1,7 @@
 //! What happens to a document after it came: out of use, back, gone; and in use on its day.
 
 use catalog::{DocumentRecord, VersionRecord, VersionState};
-use domain::DocumentId;
+use domain::{DocumentId, VersionId};
 
 use super::process::unfinished;
 use crate::answering::today;
@@ -35,6 +35,20 @@ pub(crate) async fn reactivate(app: &App, document: DocumentId) -> Result<(), Fa
         };
         return Err(Failure::new(FailureClass::Failed, "conflict", message));
     };
+    bring_in(app, version).await
+}
+
+/// Puts an earlier version of a document back in use in place of the one that answers now.
+///
+/// # Errors
+/// The catalogue or the index failed.
+pub(super) async fn put_back(app: &App, version: VersionId) -> Result<(), Failure> {
+    let _writing = app.writing().await;
+    let version = app.catalog().version(version).await;
+    bring_in(app, &version.map_err(catalog_failure)?).await
+}
+
+async fn bring_in(app: &App, version: &VersionRecord) -> Result<(), Failure> {
     app.data().room_for(version.byte_size)?;
     app.catalog()
         .mark_in_index(version.id, true)

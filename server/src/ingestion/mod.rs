@@ -50,6 +50,8 @@ pub(crate) struct Submission {
     pub(crate) effective_to: Option<Date>,
     /// The document it is the next version of.
     pub(crate) replaces: Option<DocumentId>,
+    /// Whether a person says so for this file now, and not a folder's description each time.
+    pub(crate) asked_to_replace: bool,
 }
 
 /// A version on its way to being searchable.
@@ -78,6 +80,8 @@ pub(crate) struct Work {
 pub(crate) enum Taken {
     /// Its bytes were known.
     Unchanged(UnchangedJson, Option<JobId>, u32),
+    /// An earlier version of its document was put back, and is in use again.
+    PutBack(AcceptedJson, Option<JobId>),
     /// It is stored and catalogued: nothing that happens now loses it.
     New(Work),
 }

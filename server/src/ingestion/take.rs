@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use catalog::{Receipt, Received, VersionState};
+use domain::DocumentId;
 
+use super::lifecycle::put_back;
 use super::process::waits_for_its_day;
 use super::{Refused, Submission, Taken, Work};
 use crate::app::App;
 use crate::error::{Failure, FailureClass};
 use crate::failures::{blob_failure, catalog_failure};
-use crate::wire::{RejectedJson, UnchangedJson};
+use crate::wire::{AcceptedJson, RejectedJson, UnchangedJson};
 
 /// Bytes that the catalogue and the index may need for each byte of a file, with room to spare.
 const GROWTH: u64 = 4;
@@ -92,6 +94,30 @@ async fn take_file(app: &App, submission: Submission) -> Result<Taken, Refused> 
         }
         Receipt::Unchanged {
             document_id,
+            version_id,
+            version,
+            state: VersionState::Superseded,
+            job_id,
+        } if submission.asked_to_replace && submission.replaces == Some(document_id)
+            || stands_for(app, &submission, document_id).await? =>
+        {
+            // Somebody put the earlier file back in its place: what it says is what is meant now.
+            put_back(app, version_id).await?;
+            let version_record = app.catalog().version(version_id).await;
+            let record = version_record.map_err(catalog_failure)?;
+            let accepted = AcceptedJson {
+                file: submission.shown,
+                document_id: document_id.to_string(),
+                version,
+                status: record.state.name().to_owned(),
+                pages: record.page_count.unwrap_or(0),
+                passages: record.passage_count,
+                warnings: Vec::new(),
+            };
+            Taken::PutBack(accepted, job_id)
+        }
+        Receipt::Unchanged {
+            document_id,
             version,
             job_id,
             ..
@@ -161,4 +187,19 @@ fn check_size(app: &App, path: &Path) -> Result<u64, Refused> {
         )),
         bytes => Ok(bytes),
     }
+}
+
+/// Whether the file's path is the one that its document stands under now.
+async fn stands_for(
+    app: &App,
+    submission: &Submission,
+    document: DocumentId,
+) -> Result<bool, Failure> {
+    let Some(key) = &submission.source_key else {
+        return Ok(false);
+    };
+    let collection = submission.collection.as_ref();
+    let collection = collection.unwrap_or(&app.settings().ingest.collection);
+    let found = app.catalog().source_document(collection, key).await;
+    Ok(found.map_err(catalog_failure)? == Some(document))
 }

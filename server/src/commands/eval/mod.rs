@@ -86,7 +86,7 @@ async fn index(
                 set_id.insert(work.document_id, passage.id.clone());
                 works.push(work);
             }
-            Ok(Taken::Unchanged(..)) => {}
+            Ok(Taken::Unchanged(..) | Taken::PutBack(..)) => {}
             Err(rejected) => {
                 let message = format!(
                     "el pasaje {} del conjunto no se puede cargar: {}",
