@@ -11,6 +11,7 @@ mod common;
 
 use std::fs;
 use std::io;
+use std::io::Write;
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -172,7 +173,10 @@ async fn a_full_disk_is_told_and_leaves_nothing() {
         done.is_ok_and(|done| done.status.success())
     };
     if !mount(&["-t", "tmpfs", "-o", "size=1m", "tmpfs"]) {
-        eprintln!("NOT RUN: full disk under the file store (needs the right to mount a tmpfs)");
+        let _ = writeln!(
+            std::io::stderr(),
+            "NOT RUN: full disk under the file store (needs the right to mount a tmpfs)"
+        );
         return;
     }
     let store = BlobStore::open(folder.path()).unwrap();

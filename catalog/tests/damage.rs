@@ -10,6 +10,7 @@
 mod common;
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -205,7 +206,10 @@ impl SmallDisk {
         if mounted.is_ok_and(|done| done.status.success()) {
             return Some(Self(folder));
         }
-        eprintln!("NOT RUN: {what} (needs the right to mount a tmpfs)");
+        let _ = writeln!(
+            std::io::stderr(),
+            "NOT RUN: {what} (needs the right to mount a tmpfs)"
+        );
         None
     }
 }

@@ -193,7 +193,7 @@ fn hostile_files_cost_only_themselves(files: &Files) {
     );
     let folder = root.join("data/hostile-pdf/pdfjs");
     let Ok(entries) = std::fs::read_dir(&folder) else {
-        eprintln!("left out: hostile-pdf of the development data is not here (set SISTOLE_SHARED)");
+        eprintln!("NOT RUN: hostile-pdf of the development data is not here (set SISTOLE_SHARED)");
         return;
     };
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();

@@ -1,5 +1,6 @@
 //! Answers over the sample corpus: cited, verbatim, in the question's language, or declined.
 
+use std::io::Write;
 use std::sync::LazyLock;
 
 use serde_json::Value;
@@ -177,7 +178,8 @@ fn most_sample_questions_are_answered_from_the_right_document_and_the_rest_decli
         }
         assert_eq!(server.stop().0, Some(0));
     });
-    eprintln!(
+    let _ = writeln!(
+        std::io::stderr(),
         "sample questions: {right} of {answerable} cite the right document, {declined} of {unanswerable} declined"
     );
     assert!(right * 100 >= answerable * 75, "{right} of {answerable}");

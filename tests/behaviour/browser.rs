@@ -1,5 +1,6 @@
 //! The page in a real browser: Chromium without a window, on a running server.
 
+use std::io::Write;
 use std::process::Command;
 
 use crate::harness::{Sistole, repository};
@@ -31,7 +32,10 @@ fn rendered(address: &str) -> Option<String> {
                 .ok()
         });
     let Some(output) = output else {
-        eprintln!("NOT RUN: no Chromium on this machine, so the page is not tried in a browser");
+        let _ = writeln!(
+            std::io::stderr(),
+            "NOT RUN: no Chromium on this machine, so the page is not tried in a browser"
+        );
         return None;
     };
     Some(String::from_utf8(output.stdout).unwrap())

@@ -1,5 +1,6 @@
 //! A full disk: what cannot be stored is refused by name, what is there goes on answering.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -45,7 +46,10 @@ fn on_a_disk_that_is_really_full_nothing_is_lost() {
         .output()
         .is_ok_and(|output| output.status.success());
     if !mounted || !mount.exists() {
-        eprintln!("NOT RUN: no file system can be mounted here, so a really full disk is left out");
+        let _ = writeln!(
+            std::io::stderr(),
+            "NOT RUN: no file system can be mounted here, so a really full disk is left out"
+        );
         return;
     }
     let _unmount = Unmount(&sistole);

@@ -36,7 +36,8 @@ pub(crate) fn shared_data(part: &str, left_out: &str) -> Option<PathBuf> {
     if folder.exists() {
         return Some(folder);
     }
-    eprintln!(
+    let _ = writeln!(
+        std::io::stderr(),
         "NOT RUN: the development data ({part}) is not beside the repository, so this is left out: {left_out}"
     );
     None

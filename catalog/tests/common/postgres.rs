@@ -1,5 +1,6 @@
 //! PostgreSQL's own binaries, started in a temporary folder for one test run.
 
+use std::io::Write;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -23,7 +24,8 @@ impl Server {
     /// Starts a server; `None`, said aloud, where PostgreSQL is not installed.
     pub async fn start() -> Option<Self> {
         let Some(binaries) = binaries() else {
-            eprintln!(
+            let _ = writeln!(
+                std::io::stderr(),
                 "NOT RUN: PostgreSQL (no initdb and postgres on PATH or in /usr/lib/postgresql)"
             );
             return None;
