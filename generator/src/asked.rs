@@ -220,20 +220,7 @@ impl Asked {
     /// that its ranges shut out: of «5,1–5,5» and «> 6,0» a potassium of 6.2 is in the second.
     pub(crate) fn with_values(&self, text: &str, own: Concepts, read: Concepts) -> Concepts {
         let mut adjusted = own;
-        for (bit, concept) in self.concepts.iter().enumerate() {
-            let Some(value) = &concept.value else {
-                continue;
-            };
-            let before = (0..bit).rev().find(|other| {
-                self.concepts
-                    .get(*other)
-                    .is_some_and(|other| other.weight > COMPARISON_WEIGHT)
-            });
-            let is_same_thing = before.is_none_or(|before| read & (1 << before) != 0);
-            let found: Vec<bool> = text
-                .split([';', '\n'])
-                .filter_map(|clause| value.found_in(clause, is_same_thing))
-                .collect();
+        for (bit, found) in self.values_found(text, read) {
             if found.contains(&true) {
                 adjusted |= 1 << bit;
             } else if !found.is_empty() {
@@ -241,6 +228,40 @@ impl Asked {
             }
         }
         adjusted
+    }
+
+    /// Whether a text states ranges for a value asked about, and all of them shut it out: «ARM si
+    /// potasio ≤ 5,0» says nothing to who asks about a potassium of 6.5, and could be misread.
+    pub(crate) fn shut_out(&self, text: &str, read: Concepts) -> bool {
+        self.values_found(text, read)
+            .any(|(_, found)| !found.is_empty() && !found.contains(&true))
+    }
+
+    /// For each value asked about, by its concept: for each clause of the text that states a range
+    /// it can be compared with, whether the range holds it.
+    fn values_found<'a>(
+        &'a self,
+        text: &'a str,
+        read: Concepts,
+    ) -> impl Iterator<Item = (usize, Vec<bool>)> + 'a {
+        let valued = self.concepts.iter().enumerate();
+        valued.filter_map(move |(bit, concept)| {
+            let value = concept.value.as_ref()?;
+            let before = (0..bit).rev().find(|other| {
+                self.concepts
+                    .get(*other)
+                    .is_some_and(|other| other.weight > COMPARISON_WEIGHT)
+            });
+            let is_same_thing = before.is_none_or(|before| read & (1 << before) != 0);
+            let clauses = text.split([';', '\n']);
+            let found = clauses.filter_map(|clause| value.found_in(clause, is_same_thing));
+            Some((bit, found.collect()))
+        })
+    }
+
+    /// The concepts that are values.
+    pub(crate) fn values(&self) -> Concepts {
+        self.those(|concept| concept.value.is_some())
     }
 
     /// The concepts for which `holds` is true.

@@ -64,6 +64,10 @@ pub(crate) fn score(
     let scores = evidence.passages.iter().map(|offered| offered.score);
     let best = scores.filter(|score| score.is_finite()).fold(0.0, f32::max);
     let essence = asked.those(|concept| concept.weight >= 1.0);
+    // Where one range holds the value asked about, those that shut it out are no answer.
+    let held = units
+        .iter()
+        .any(|unit| !unit.shut_out && unit.own & asked.values() != 0);
     let mut scored: Vec<Scored> = Vec::new();
     for (index, unit) in units.iter().enumerate() {
         let Some(offered) = evidence.passages.get(unit.passage) else {
@@ -73,6 +77,9 @@ pub(crate) fn score(
             continue;
         };
         let names_only = matches!(unit.kind, SegmentKind::Heading | SegmentKind::Caption);
+        if unit.shut_out && held {
+            continue;
+        }
         if names_only
             || cues::asks(text)
             || is_cut(unit, text, offered)

@@ -27,6 +27,8 @@ pub(crate) struct Unit {
     pub(crate) opens: Option<usize>,
     /// Concepts its own words write out.
     pub(crate) own: Concepts,
+    /// It states a range for a value asked about, and the value is outside.
+    pub(crate) shut_out: bool,
     /// Concepts that it or what it stands under writes out: headings, title, caption, lead-in.
     pub(crate) under: Concepts,
     /// The same, with the sentence before it.
@@ -180,6 +182,7 @@ impl<'a> Reader<'a> {
                     run: run.map(|(_, run)| run),
                     lead: lead.or(captioned),
                     opens: None,
+                    shut_out: self.asked.shut_out(text, written | under),
                     own,
                     under: own | under,
                     near: own | under | before,

@@ -69,7 +69,12 @@ impl AskedValue {
         stated(question)
             .into_iter()
             .find(|one| one.low == low || one.high == high || one.low == high || one.high == low)
-            .map(Self)
+            .map(|mut one| {
+                if NO_UNITS.contains(&one.unit.as_str()) {
+                    one.unit.clear();
+                }
+                Self(one)
+            })
     }
 
     /// Whether a cell or sentence states a range for this value; `None` where it states none that
@@ -94,6 +99,12 @@ impl AskedValue {
         Some(comparable.iter().any(|range| range.answers(asked)))
     }
 }
+
+/// Words that follow a number in a question and are no unit of it, folded.
+const NO_UNITS: &[&str] = &[
+    "con", "en", "y", "o", "si", "de", "del", "que", "a", "al", "tras", "por", "para", "sin", "es",
+    "amb", "i", "e", "eta", "edo", "with", "in", "and", "or", "if", "of",
+];
 
 fn same_unit(one: &str, other: &str) -> bool {
     let stem = |unit: &str| unit.trim_end_matches('s').to_owned();

@@ -69,6 +69,25 @@ fn a_row_that_only_mentions_the_drug_in_its_precautions_is_anothers() {
 }
 
 #[test]
+fn a_row_whose_range_shuts_the_value_out_is_not_shown_beside_the_one_that_holds_it() {
+    let table = document("Protocolo de insuficiencia cardíaca")
+        .row(
+            &["Potasio (mmol/l)", "Espironolactona"],
+            &["≤ 5,0", "Iniciar o mantener"],
+        )
+        .row(
+            &["Potasio (mmol/l)", "Espironolactona"],
+            &["> 6,0", "Suspender"],
+        );
+    let answer = answered(
+        "Potasio de 6,5 con espironolactona, ¿qué hago?",
+        &evidence([table]),
+    );
+    assert!(answer.text().contains("Suspender"), "{}", answer.text());
+    assert!(!answer.text().contains("Iniciar"), "{}", answer.text());
+}
+
+#[test]
 fn an_answer_keeps_to_the_language_of_the_question_where_it_answers() {
     let spanish =
         document("Nota").line(Paragraph, "El bisoprolol se inicia con 1,25 mg cada 24 h.");
