@@ -59,7 +59,7 @@ pub(super) async fn run(
         report.accepted.len(),
         report.unchanged.len()
     ));
-    output.say("2/3 Una pregunta de muestra");
+    output.say(&format!("2/3 Una pregunta de muestra: {SAMPLE_QUESTION}"));
     let question = super::question(SAMPLE_QUESTION, None)?;
     let answer = answering::ask(&app, &question, &View::default()).await?;
     output.result(&answer, || answer.as_lines());
