@@ -238,3 +238,14 @@ fn a_file_put_back_to_what_it_said_before_answers_with_that_again() {
     );
     sistole.must_agree();
 }
+
+#[test]
+fn a_file_loaded_as_a_document_of_its_own_is_not_silently_kept_from_replacing_another() {
+    let sistole = Sistole::new();
+    let old = id(&sistole.ingest(&sistole.write("viejo.txt", "El aviso es a los 30 días.")));
+    let new = sistole.write("nuevo.txt", "El aviso es a los 14 días.");
+    sistole.ingest(&new);
+    let ran = sistole.run(&["ingest", new.to_str().unwrap(), "--replaces", &old]);
+    assert_eq!(ran.code, Some(3), "{}", ran.stdout);
+    assert_eq!(ran.json()["rejected"][0]["code"], "already_loaded");
+}

@@ -65,6 +65,18 @@ async fn take_file(app: &App, submission: Submission) -> Result<Taken, Refused> 
         })
         .await
         .map_err(catalog_failure)?;
+    if let Receipt::Unchanged { document_id, .. } = &receipt
+        && submission.replaces.is_some_and(|id| id != *document_id)
+    {
+        // Passed over in silence, the document it is meant to replace would go on answering.
+        return Err(Refused {
+            code: "already_loaded".to_owned(),
+            message:
+                "el fichero ya está cargado como otro documento y no puede sustituir al indicado: \
+                      retire el documento antiguo, o borre este y cárguelo de nuevo"
+                    .to_owned(),
+        });
+    }
     let half_done = match &receipt {
         Receipt::Unchanged {
             state, version_id, ..
