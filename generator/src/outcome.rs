@@ -38,6 +38,8 @@ pub enum DeclineReason {
     UnclearQuestion,
     /// An answer was drafted and did not pass the gates.
     NotVerified,
+    /// A model read the passages and says that they do not answer.
+    NotStated,
 }
 
 impl DeclineReason {
@@ -50,6 +52,7 @@ impl DeclineReason {
             Self::SubjectNotFound => "subject_not_found",
             Self::UnclearQuestion => "unclear_question",
             Self::NotVerified => "not_verified",
+            Self::NotStated => "not_stated",
         }
     }
 }

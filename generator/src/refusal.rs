@@ -35,19 +35,19 @@ const fn why(reason: DeclineReason, language: Language) -> &'static str {
     use DeclineReason as R;
     use Language as L;
     match (reason, language) {
-        (R::NoEvidence | R::WeakEvidence, L::Spanish) => {
+        (R::NoEvidence | R::WeakEvidence | R::NotStated, L::Spanish) => {
             "No se ha encontrado la respuesta en los documentos cargados."
         }
-        (R::NoEvidence | R::WeakEvidence, L::Catalan) => {
+        (R::NoEvidence | R::WeakEvidence | R::NotStated, L::Catalan) => {
             "No s'ha trobat la resposta en els documents carregats."
         }
-        (R::NoEvidence | R::WeakEvidence, L::Basque) => {
+        (R::NoEvidence | R::WeakEvidence | R::NotStated, L::Basque) => {
             "Ez da erantzunik aurkitu kargatutako dokumentuetan."
         }
-        (R::NoEvidence | R::WeakEvidence, L::Galician) => {
+        (R::NoEvidence | R::WeakEvidence | R::NotStated, L::Galician) => {
             "Non se atopou a resposta nos documentos cargados."
         }
-        (R::NoEvidence | R::WeakEvidence, L::English) => {
+        (R::NoEvidence | R::WeakEvidence | R::NotStated, L::English) => {
             "No answer was found in the loaded documents."
         }
         (R::SubjectNotFound, L::Spanish) => {

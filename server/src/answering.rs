@@ -1,17 +1,20 @@
 //! From a question to what is shown: retrieve, read the evidence in one snapshot, draft, verify.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use domain::{Evidence, Question, RequestId, Scope};
-use generator::Outcome;
+use generator::{Outcome, VerifiedSentence};
 use jiff::ZonedDateTime;
 use jiff::civil::Date;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::app::App;
 use crate::error::{Failure, FailureClass};
 use crate::failures::{catalog_failure, retrieve_failure};
 use crate::wire::{
-    AskJson, AskTimingsJson, PassageJson, SearchJson, SearchTimingsJson, milliseconds, round_ms,
+    AskJson, AskTimingsJson, Made, Notice, PassageJson, SearchJson, SearchTimingsJson, SentenceJson,
+    milliseconds, round_ms,
 };
 
 /// The most passages one search gives.
@@ -64,44 +67,123 @@ pub(crate) async fn search(
     })
 }
 
-/// The answer to a question, or why there is none.
+/// What is told while an answer is made.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    /// The passages found.
+    Retrieved(Vec<PassageJson>),
+    /// A sentence that passed every gate.
+    Sentence(SentenceJson),
+}
+
+/// Where an answer's progress goes; a listener who has left is no failure.
+pub(crate) type Listener = UnboundedSender<Progress>;
+
+/// The answer to a question, or why there is none. Dropping the future ends the work.
+///
+/// Where a model is set, it answers in its own words and each sentence is checked before it is
+/// told; where it is busy, away, too slow or finds nothing that passes, the answer made of
+/// quotations stands in and says so.
 ///
 /// # Errors
 /// The index or the catalogue failed. Declining is not an error.
-pub(crate) async fn ask(app: &App, question: &Question, view: &View) -> Result<AskJson, Failure> {
+pub(crate) async fn ask(
+    app: &App,
+    question: &Question,
+    view: &View,
+    listener: Option<&Listener>,
+) -> Result<AskJson, Failure> {
     let started = Instant::now();
+    let tell = |progress: Progress| {
+        if let Some(listener) = listener {
+            let _ = listener.send(progress);
+        }
+    };
     let found = retrieve(app, question, view, app.settings().retriever.candidates).await?;
-    let retrieve_ms = milliseconds(started);
+    let evidence = Arc::new(found.evidence);
+    let mut timings = AskTimingsJson {
+        retrieve: milliseconds(started),
+        ..AskTimingsJson::default()
+    };
+    if listener.is_some() {
+        let passages = evidence.passages.iter().map(PassageJson::from).collect();
+        tell(Progress::Retrieved(passages));
+    }
 
     let drafting = Instant::now();
-    let asked = question.clone();
-    let analyzer = app.analyzer().clone();
-    let config = app.settings().generator.clone();
-    let (outcome, evidence) = tokio::task::spawn_blocking(move || {
-        let outcome = generator::answer(&asked, &found.evidence, &analyzer, &config);
-        (outcome, found.evidence)
-    })
-    .await
-    .map_err(|error| {
-        let message = "no se ha podido componer la respuesta: vuelva a intentarlo";
-        Failure::new(FailureClass::Failed, "answer_failed", message).caused_by(error)
-    })?;
+    let mut first_sentence = None;
+    let mut made = Made::default();
+    let mut outcome = None;
+    if let Some(writer) = app.writer() {
+        let mut show = |sentence: &VerifiedSentence| {
+            first_sentence.get_or_insert_with(|| milliseconds(started));
+            tell(Progress::Sentence(SentenceJson::from(sentence)));
+        };
+        match writer.write(question, &evidence, today(), &mut show).await {
+            Ok(written) => {
+                timings.verify = written.verifying.as_secs_f64() * 1_000.0;
+                app.metrics().count_draft(&written.tally);
+                made = Made::by(writer, &written);
+                outcome = Some(written.outcome);
+            }
+            Err(error) => {
+                tracing::warn!(
+                    code = error.code(),
+                    cause = crate::error::chain(&error),
+                    "quotations stand in for the model"
+                );
+                app.metrics().count_stand_in();
+                made.notices.push(Notice::from(&error));
+            }
+        }
+    } else if app.writer_failed() {
+        made.notices.push(Notice::Unavailable);
+    }
+    let outcome = match outcome {
+        Some(outcome) => outcome,
+        None => {
+            let outcome = quote(app, question, &evidence).await?;
+            if let Outcome::Answered(answer) = &outcome {
+                first_sentence.get_or_insert_with(|| milliseconds(started));
+                for sentence in answer.sentences() {
+                    tell(Progress::Sentence(SentenceJson::from(sentence)));
+                }
+            }
+            outcome
+        }
+    };
     app.metrics()
         .count_outcome(matches!(outcome, Outcome::Answered(_)));
-    let timings = AskTimingsJson {
-        retrieve: retrieve_ms,
-        generate: milliseconds(drafting),
-        verify: 0.0,
-        first_sentence: milliseconds(started),
-        total: milliseconds(started),
-    };
+    timings.generate = round_ms((milliseconds(drafting) - timings.verify).max(0.0));
+    timings.verify = round_ms(timings.verify);
+    timings.total = milliseconds(started);
+    timings.first_sentence = first_sentence.unwrap_or(timings.total);
     Ok(AskJson::new(
         RequestId::generate(),
         question,
         &outcome,
         &evidence.passages,
+        made,
         timings,
     ))
+}
+
+/// The answer made of quotations.
+async fn quote(
+    app: &App,
+    question: &Question,
+    evidence: &Arc<Evidence>,
+) -> Result<Outcome, Failure> {
+    let asked = question.clone();
+    let evidence = Arc::clone(evidence);
+    let analyzer = app.analyzer().clone();
+    let config = app.settings().generator.extractive.clone();
+    tokio::task::spawn_blocking(move || generator::answer(&asked, &evidence, &analyzer, &config))
+        .await
+        .map_err(|error| {
+            let message = "no se ha podido componer la respuesta: vuelva a intentarlo";
+            Failure::new(FailureClass::Failed, "answer_failed", message).caused_by(error)
+        })
 }
 
 async fn retrieve(

@@ -1,11 +1,12 @@
 //! What a running process holds: settings, catalogue, files, index, tokenizer and the file reader.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use catalog::{BlobStore, Catalog, CatalogConfig, Durability};
 use domain::{Analyzer, DomainPack};
+use generator::{Tally, Writer};
 use retriever::{EdgeIndex, Opened, PassageIndex, Retriever};
 use tokio::sync::{Mutex, MutexGuard, Semaphore};
 
@@ -13,8 +14,10 @@ use crate::data_dir::DataDir;
 use crate::error::{Failure, FailureClass};
 use crate::failures::{blob_failure, catalog_failure, index_failure};
 use crate::index_care;
+use crate::output::Output;
 use crate::reader::Reader;
 use crate::settings::Settings;
+use crate::writing;
 
 /// The heart-failure pack, compiled in.
 const HEART_FAILURE_PACK: &str = include_str!("../../configs/domain/heart-failure.toml");
@@ -32,7 +35,8 @@ struct Inner {
     analyzer: Arc<Analyzer>,
     reader: Reader,
     metrics: Metrics,
-    questions: Semaphore,
+    questions: Arc<Semaphore>,
+    writer: OnceLock<Option<Writer>>,
     writing: Mutex<()>,
     opened: Opened,
 }
@@ -74,7 +78,7 @@ impl App {
             Arc::clone(&analyzer),
             settings.retriever.index.clone(),
         );
-        let questions = Semaphore::new(settings.server.max_in_flight);
+        let questions = Arc::new(Semaphore::new(settings.server.max_in_flight));
         let app = Self(Arc::new(Inner {
             settings,
             data,
@@ -85,6 +89,7 @@ impl App {
             reader,
             metrics: Metrics::default(),
             questions,
+            writer: OnceLock::new(),
             writing: Mutex::new(()),
             opened,
         }));
@@ -165,8 +170,59 @@ impl App {
 
     /// One permit for each question that may be under way.
     #[must_use]
-    pub(crate) fn questions(&self) -> &Semaphore {
+    pub(crate) fn questions(&self) -> &Arc<Semaphore> {
         &self.0.questions
+    }
+
+    /// Makes ready the model that the settings name, if they name one. Only who answers questions
+    /// needs it: loading takes seconds, and gigabytes.
+    ///
+    /// # Errors
+    /// The model is at fault and `generator.model.required` is set.
+    pub(crate) async fn load_writer(&self, output: Output) -> Result<(), Failure> {
+        let writer = match self.open_writer(output).await {
+            Ok(writer) => writer,
+            Err(failure) if self.0.settings.generator.model.required => return Err(failure),
+            Err(failure) => {
+                output.say(&format!(
+                    "Sin modelo, se responde con citas literales: {failure}"
+                ));
+                tracing::error!(cause = crate::error::chain(&failure), "no model");
+                None
+            }
+        };
+        let _ = self.0.writer.set(writer);
+        Ok(())
+    }
+
+    /// Opens the model that the settings name, whatever else is loaded; `None` where they name
+    /// none.
+    ///
+    /// # Errors
+    /// The model is at fault.
+    pub(crate) async fn open_writer(&self, output: Output) -> Result<Option<Writer>, Failure> {
+        let app = self.clone();
+        let open = move || {
+            let settings = &app.0.settings.generator;
+            writing::open(settings, app.0.data.models(), &app.0.analyzer, output)
+        };
+        tokio::task::spawn_blocking(open).await.map_err(|error| {
+            let message = "no se ha podido cargar el modelo: vuelva a intentarlo";
+            Failure::new(FailureClass::Failed, "model_failed", message).caused_by(error)
+        })?
+    }
+
+    /// What writes answers in its own words, where there is such a thing.
+    #[must_use]
+    pub(crate) fn writer(&self) -> Option<&Writer> {
+        self.0.writer.get().and_then(Option::as_ref)
+    }
+
+    /// Whether the settings name a model and it could not be loaded.
+    #[must_use]
+    pub(crate) fn writer_failed(&self) -> bool {
+        let tried = matches!(self.0.writer.get(), Some(None));
+        tried && self.0.settings.generator.names_a_model()
     }
 
     /// Held by whoever changes what the index holds of a version: what one brings back, another
@@ -241,6 +297,8 @@ pub(crate) fn own_program() -> Result<PathBuf, Failure> {
 pub(crate) struct Metrics {
     answered: AtomicU64,
     declined: AtomicU64,
+    sentences: [AtomicU64; 4],
+    stand_ins: AtomicU64,
     accepted: AtomicU64,
     rejected: AtomicU64,
     requests: [AtomicU64; 6],
@@ -255,6 +313,19 @@ impl Metrics {
             &self.declined
         };
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What became of the sentences a model wrote.
+    pub(crate) fn count_draft(&self, tally: &Tally) {
+        let counts = [tally.verified, tally.quoted, tally.replaced, tally.dropped];
+        for (counter, count) in self.sentences.iter().zip(counts) {
+            counter.fetch_add(count as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Quotations stood in for the model.
+    pub(crate) fn count_stand_in(&self) {
+        self.stand_ins.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A file was taken or rejected.
@@ -284,6 +355,21 @@ impl Metrics {
         text += &format!(
             "sistole_questions_total{{outcome=\"declined\"}} {}\n",
             read(&self.declined)
+        );
+        text += "# TYPE sistole_sentences_total counter\n";
+        for (outcome, counter) in ["verified", "quoted", "replaced", "dropped"]
+            .iter()
+            .zip(&self.sentences)
+        {
+            text += &format!(
+                "sistole_sentences_total{{outcome=\"{outcome}\"}} {}\n",
+                read(counter)
+            );
+        }
+        text += "# TYPE sistole_model_stand_ins_total counter\n";
+        text += &format!(
+            "sistole_model_stand_ins_total {}\n",
+            read(&self.stand_ins)
         );
         text += "# TYPE sistole_files_total counter\n";
         text += &format!(

@@ -66,6 +66,9 @@ pub(crate) enum Command {
     /// Mide la calidad con un conjunto de evaluación
     #[command(subcommand)]
     Eval(EvalCommand),
+    /// Los modelos de lenguaje de esta máquina
+    #[command(subcommand)]
+    Models(ModelsCommand),
     /// El índice de búsqueda
     #[command(subcommand)]
     Index(IndexCommand),
@@ -210,6 +213,55 @@ pub(crate) struct EvalArgs {
     pub(crate) set: PathBuf,
 }
 
+/// `sistole models …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsCommand {
+    /// Lista los modelos que hay y los que se conocen por su nombre
+    List,
+    /// Descarga un modelo; es la única orden que sale a la red
+    Pull(PullArgs),
+    /// Trae un modelo de una carpeta o fichero .gguf de esta máquina
+    Import(ImportArgs),
+    /// Comprueba que los ficheros son los que llegaron (SHA-256)
+    Verify(VerifyArgs),
+}
+
+/// `sistole models pull`.
+#[derive(Debug, Args)]
+pub(crate) struct PullArgs {
+    /// Modelo conocido (véalos con «models list») o repositorio DUEÑO/NOMBRE[@REVISIÓN]
+    #[arg(value_name = "MODELO")]
+    pub(crate) source: String,
+    /// Nombre con el que se guarda; si falta, el suyo
+    #[arg(long, value_name = "NOMBRE")]
+    pub(crate) name: Option<String>,
+    /// De varios ficheros .gguf, el que se quiere
+    #[arg(long, value_name = "FICHERO")]
+    pub(crate) file: Option<String>,
+}
+
+/// `sistole models import`.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// Carpeta del modelo, o un fichero .gguf
+    #[arg(value_name = "RUTA")]
+    pub(crate) from: PathBuf,
+    /// Nombre con el que se guarda; si falta, el de la carpeta o el fichero
+    #[arg(long, value_name = "NOMBRE")]
+    pub(crate) name: Option<String>,
+    /// De varios ficheros .gguf de la carpeta, el que se quiere
+    #[arg(long, value_name = "FICHERO")]
+    pub(crate) file: Option<String>,
+}
+
+/// `sistole models verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Modelo; sin nombre, todos
+    #[arg(value_name = "MODELO")]
+    pub(crate) name: Option<String>,
+}
+
 /// `sistole index …`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum IndexCommand {
@@ -222,10 +274,26 @@ pub(crate) enum IndexCommand {
 /// `sistole bench`.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// Nombre de la medida: search, ask, ingest, serve; sin nombre, todas
+    /// Nombre de la medida: search, ask, ingest, serve; sin nombre, esas cuatro. Con un modelo:
+    /// generate, y gpu para pesos al azar en la tarjeta gráfica
     #[arg(value_name = "NOMBRE")]
     pub(crate) name: Option<String>,
     /// Pasajes del índice en las medidas de búsqueda
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub(crate) passages: usize,
+    /// Modelo de la medida generate: un nombre de «models list», una carpeta o un fichero .gguf
+    #[arg(long, value_name = "MODELO")]
+    pub(crate) model: Option<String>,
+    /// Forma de los pesos al azar de la medida gpu: salamandra-2b, salamandra-7b, alia-40b
+    #[arg(long, value_name = "FORMA")]
+    pub(crate) shape: Option<String>,
+    /// Tokens de cada pregunta en las medidas de un modelo
+    #[arg(long, value_name = "N", default_value_t = 512)]
+    pub(crate) prompt_tokens: usize,
+    /// Tokens de cada respuesta en las medidas de un modelo
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    pub(crate) answer_tokens: usize,
+    /// Cuántos preguntan a la vez en las medidas de un modelo
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub(crate) users: usize,
 }

@@ -86,6 +86,12 @@ impl DataDir {
         self.path.join("index")
     }
 
+    /// Where models lie.
+    #[must_use]
+    pub(crate) fn models(&self) -> PathBuf {
+        self.path.join("models")
+    }
+
     /// Where uploads are written while they arrive; made where it is missing.
     ///
     /// # Errors

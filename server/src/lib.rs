@@ -16,6 +16,7 @@ mod settings;
 mod sources;
 mod telemetry;
 mod wire;
+mod writing;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

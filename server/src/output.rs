@@ -74,6 +74,20 @@ impl Output {
         }
     }
 
+    /// A bar that counts bytes, on a terminal; nothing elsewhere.
+    #[must_use]
+    pub(crate) fn byte_bar(self) -> ProgressBar {
+        if self.quiet || !std::io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let template = "{bar:30} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} {wide_msg}";
+        let bar = ProgressBar::new(0);
+        match ProgressStyle::with_template(template) {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
+        }
+    }
+
     /// A bar on a terminal; plain lines elsewhere.
     #[must_use]
     pub(crate) fn progress(self, total: u64) -> Progress {

@@ -33,7 +33,7 @@ pub(crate) struct Settings {
     /// Finding passages.
     pub(crate) retriever: RetrieverSettings,
     /// Making answers.
-    pub(crate) generator: generator::ExtractiveConfig,
+    pub(crate) generator: GeneratorSettings,
     /// The log.
     pub(crate) log: LogSettings,
 }
@@ -110,6 +110,51 @@ pub(crate) struct RetrieverSettings {
     pub(crate) candidates: usize,
     /// The lexical index.
     pub(crate) index: retriever::IndexConfig,
+}
+
+/// `[generator]`.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct GeneratorSettings {
+    /// The answer made of quotations.
+    #[serde(flatten)]
+    pub(crate) extractive: generator::ExtractiveConfig,
+    /// The model that answers in its own words.
+    pub(crate) model: ModelSettings,
+    /// The thread that runs it.
+    pub(crate) engine: generator::EngineConfig,
+    /// A model on another machine.
+    pub(crate) remote: generator::RemoteConfig,
+    /// What its answers may take.
+    pub(crate) writer: generator::WriterConfig,
+    /// The gates its sentences pass.
+    pub(crate) grounding: generator::GroundingConfig,
+}
+
+impl GeneratorSettings {
+    /// Whether a model is to answer, on this machine or on another.
+    pub(crate) fn names_a_model(&self) -> bool {
+        !self.model.path.is_empty() || !self.remote.url.is_empty()
+    }
+}
+
+/// `[generator.model]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ModelSettings {
+    /// A name of `models list`, a folder or a `.gguf` file; empty for none.
+    pub(crate) path: String,
+    /// `auto`, `cpu`, `cuda` or `cuda:N`.
+    pub(crate) device: String,
+    /// A folder with a LoRA adapter; empty for none.
+    pub(crate) adapter: String,
+    /// `q8_0`, `q6_k` or `q4_k`; empty for the weights as published.
+    pub(crate) quantize: String,
+    /// Window in tokens; 0 for the model's own.
+    pub(crate) context_tokens: usize,
+    /// The most memory that weights, cache and workspace may take; 0 for what is free.
+    pub(crate) memory_limit_bytes: u64,
+    /// Whether the server refuses to start without it.
+    pub(crate) required: bool,
 }
 
 /// `[log]`.
@@ -194,13 +239,48 @@ impl Settings {
             ),
             (
                 "generator.min_coverage",
-                share(self.generator.min_coverage),
+                share(self.generator.extractive.min_coverage),
                 "de 0 a 1",
             ),
             (
                 "generator.max_sentences",
-                self.generator.max_sentences >= 1,
+                self.generator.extractive.max_sentences >= 1,
                 "1 o más",
+            ),
+            (
+                "generator.writer.max_passages",
+                (1..=99).contains(&self.generator.writer.max_passages),
+                "de 1 a 99",
+            ),
+            (
+                "generator.writer.prompt_tokens",
+                self.generator.writer.prompt_tokens >= 256,
+                "256 o más",
+            ),
+            (
+                "generator.writer.answer_tokens",
+                self.generator.writer.answer_tokens >= 16,
+                "16 o más",
+            ),
+            (
+                "generator.writer.temperature",
+                (0.0..=2.0).contains(&self.generator.writer.temperature),
+                "de 0 a 2",
+            ),
+            (
+                "generator.grounding.min_support",
+                share(self.generator.grounding.min_support),
+                "de 0 a 1",
+            ),
+            (
+                "generator.grounding.min_likeness",
+                share(self.generator.grounding.min_likeness),
+                "de 0 a 1",
+            ),
+            (
+                "generator.model.path y generator.remote.url",
+                self.generator.model.path.is_empty() || self.generator.remote.url.is_empty(),
+                "solo una de las dos: un modelo en esta máquina o uno en otra",
             ),
             (
                 "log.level",
@@ -453,7 +533,30 @@ mod tests {
             Value::try_from(retriever::IndexConfig::default()).unwrap(),
         );
         let settings = Settings::load(&[], []).unwrap();
-        assert_eq!(settings.generator, generator::ExtractiveConfig::default());
+        assert_eq!(
+            settings.generator.extractive,
+            generator::ExtractiveConfig::default()
+        );
+        for (section, own) in [
+            (
+                "generator.engine",
+                Value::try_from(generator::EngineConfig::default()).unwrap(),
+            ),
+            (
+                "generator.remote",
+                Value::try_from(generator::RemoteConfig::default()).unwrap(),
+            ),
+            (
+                "generator.writer",
+                Value::try_from(generator::WriterConfig::default()).unwrap(),
+            ),
+            (
+                "generator.grounding",
+                Value::try_from(generator::GroundingConfig::default()).unwrap(),
+            ),
+        ] {
+            same(section, own);
+        }
         assert_eq!(
             format!("{:?}", settings.ingest.chunk),
             format!("{:?}", ingest::ChunkConfig::default())

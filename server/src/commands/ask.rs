@@ -15,11 +15,12 @@ pub(super) async fn run(
 ) -> Result<ExitCode, Failure> {
     let question = super::question(&args.question, args.language)?;
     let app = super::open_existing(settings).await?;
+    app.load_writer(output).await?;
     let view = View {
         collection: args.collection.clone(),
         groups: None,
     };
-    let answered = answering::ask(&app, &question, &view).await;
+    let answered = answering::ask(&app, &question, &view, None).await;
     app.close().await?;
     let answer = answered?;
     output.result(&answer, || answer.as_lines());

@@ -29,6 +29,7 @@ pub(super) async fn run(settings: Settings, output: Output) -> Result<ExitCode, 
     match App::open(settings).await {
         Ok(app) => {
             findings.extend(look(&app).await?);
+            findings.push(model(&app, output).await);
             app.close().await?;
         }
         Err(failure) => {
@@ -129,16 +130,52 @@ async fn look(app: &App) -> Result<Vec<Finding>, Failure> {
             },
         },
         Finding {
-            name: "models",
-            ok: true,
-            detail: "ninguno: las respuestas son citas literales de los documentos".to_owned(),
-        },
-        Finding {
             name: "devices",
             ok: true,
-            detail: "procesador".to_owned(),
+            detail: if cfg!(feature = "cuda") {
+                "procesador y, si hay controlador, tarjeta NVIDIA"
+            } else {
+                "procesador (este programa se compiló sin soporte de tarjeta gráfica)"
+            }
+            .to_owned(),
         },
     ])
+}
+
+/// Whether the model that the settings name answers, if they name one.
+async fn model(app: &App, output: Output) -> Finding {
+    let finding = |ok, detail: String| Finding {
+        name: "models",
+        ok,
+        detail,
+    };
+    let writer = match app.open_writer(output).await {
+        Ok(Some(writer)) => writer,
+        Ok(None) => {
+            let detail = "ninguno: las respuestas son citas literales de los documentos";
+            return finding(true, detail.to_owned());
+        }
+        Err(failure) => return finding(false, failure.to_string()),
+    };
+    if let Some(remote) = writer.remote_model() {
+        return match remote.health().await {
+            Ok(health) if health.lists_model => {
+                finding(true, format!("{} responde en otra máquina", writer.model()))
+            }
+            Ok(_) => finding(
+                true,
+                format!(
+                    "la otra máquina responde, y en su lista no está «{}» (clave generator.remote.model)",
+                    writer.model()
+                ),
+            ),
+            Err(error) => finding(false, error.to_string()),
+        };
+    }
+    let plan = writer.memory().map_or_else(String::new, |plan| {
+        format!(": {}", crate::writing::planned(&plan))
+    });
+    finding(true, format!("{}{plan}", writer.model()))
 }
 
 /// The settings in force, with the password of the catalogue's address masked.
@@ -156,6 +193,11 @@ fn shown_settings(settings: &Settings) -> Value {
         "ingest.collection": settings.ingest.collection,
         "domain.pack": settings.domain.pack,
         "retriever.candidates": settings.retriever.candidates,
+        "generator.model.path": settings.generator.model.path,
+        "generator.model.device": settings.generator.model.device,
+        "generator.remote.url": masked(&settings.generator.remote.url),
+        "generator.remote.model": settings.generator.remote.model,
+        "generator.writer.time_limit_ms": settings.generator.writer.time_limit_ms,
         "log.level": settings.log.level,
     })
 }

@@ -40,6 +40,7 @@ pub(super) async fn run(
     };
     let corpus = settings.storage.data_dir.join("sample-corpus");
     let app = App::open(settings).await?;
+    app.load_writer(output).await?;
     write_corpus(&corpus)?;
     output.say(&format!(
         "1/3 Carga de los documentos de muestra ({})",
@@ -61,7 +62,7 @@ pub(super) async fn run(
     ));
     output.say(&format!("2/3 Una pregunta de muestra: {SAMPLE_QUESTION}"));
     let question = super::question(SAMPLE_QUESTION, None)?;
-    let answer = answering::ask(&app, &question, &View::default()).await?;
+    let answer = answering::ask(&app, &question, &View::default(), None).await?;
     output.result(&answer, || answer.as_lines());
     let Some(listener) = listener else {
         app.close().await?;

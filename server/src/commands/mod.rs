@@ -9,6 +9,7 @@ mod eval;
 mod extract;
 mod index;
 mod ingest;
+mod models;
 mod search;
 mod serve;
 
@@ -45,6 +46,7 @@ pub(crate) async fn run(cli: Cli, output: Output) -> Result<ExitCode, Failure> {
         Command::Search(args) => search::run(settings, &args, output).await,
         Command::Ask(args) => ask::run(settings, &args, output).await,
         Command::Eval(command) => eval::run(settings, &command, output).await,
+        Command::Models(command) => models::run(&settings, command, output).await,
         Command::Index(command) => index::run(settings, &command, output).await,
         Command::Check => check::run(settings, output).await,
         Command::Bench(args) => bench::run(settings, &args, output).await,

@@ -32,6 +32,7 @@ pub(super) async fn run(
     }
     let listener = listen(&settings.server.bind).await?;
     let app = App::open(settings).await?;
+    app.load_writer(output).await?;
     serve(app, listener, output).await
 }
 

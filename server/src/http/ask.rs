@@ -2,20 +2,29 @@
 //! server-sent events.
 
 use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Poll, ready};
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::ACCEPT;
-use axum::response::sse::{Event, Sse};
+use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use domain::Question;
 use serde::Serialize;
 use serde_json::json;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::task::{JoinError, JoinHandle};
 
 use super::Served;
 use super::body::{Body, question};
 use super::problem::Problem;
-use crate::answering::{self, View};
+use crate::answering::{self, Progress, View};
+use crate::app::App;
+use crate::error::Failure;
 use crate::wire::{AskBody, AskJson};
 
 pub(super) async fn ask(
@@ -24,47 +33,78 @@ pub(super) async fn ask(
     Body(body): Body<AskBody>,
 ) -> Result<Response, Problem> {
     let question = question(&body.question, body.language.as_deref())?;
-    let Ok(_slot) = served.app.questions().try_acquire() else {
+    let Ok(slot) = Arc::clone(served.app.questions()).try_acquire_owned() else {
         return Err(Problem::busy());
     };
     let view = View {
         collection: body.collection.filter(|name| !name.is_empty()),
         groups: None,
     };
-    let answered = answering::ask(&served.app, &question, &view).await;
     let streamed = headers
         .get(ACCEPT)
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|accept| accept.contains("text/event-stream"));
-    if !streamed {
-        return Ok(Json(answered?).into_response());
+    if streamed {
+        return Ok(stream(served.app, question, view, slot));
     }
-    let events = match answered {
-        Ok(answer) => events(&answer),
-        Err(failure) => {
-            let problem = Problem::from(failure);
-            vec![event(
-                "error",
-                &json!({"code": problem.code(), "detail": problem.detail()}),
-            )]
-        }
-    };
-    Ok(Sse::new(futures::stream::iter(
-        events.into_iter().map(Ok::<_, Infallible>),
-    ))
-    .into_response())
+    // Whoever leaves drops this future, and with it the work.
+    let answer = answering::ask(&served.app, &question, &view, None).await?;
+    drop(slot);
+    Ok(Json(answer).into_response())
 }
 
-fn events(answer: &AskJson) -> Vec<Event> {
-    let mut events = vec![event("retrieved", &json!({"passages": answer.passages()}))];
-    events.extend(
+/// Tells passages and sentences as they come. The work ends when nobody listens any more.
+fn stream(app: App, question: Question, view: View, slot: OwnedSemaphorePermit) -> Response {
+    let (listener, mut told) = mpsc::unbounded_channel();
+    let work = tokio::spawn(async move {
+        let answer = answering::ask(&app, &question, &view, Some(&listener)).await;
+        drop(slot);
         answer
-            .sentences()
-            .iter()
-            .map(|sentence| event("sentence", sentence)),
-    );
-    events.push(event("done", answer));
-    events
+    });
+    let mut work = Some(AbortOnDrop(work));
+    let events = futures::stream::poll_fn(move |context| {
+        // Nothing more is told once the work is done or dead: then its outcome is the last event.
+        if let Some(progress) = ready!(told.poll_recv(context)) {
+            return Poll::Ready(Some(Ok::<_, Infallible>(progress_event(&progress))));
+        }
+        let Some(running) = work.as_mut() else {
+            return Poll::Ready(None);
+        };
+        let outcome = ready!(Pin::new(&mut running.0).poll(context));
+        work = None;
+        Poll::Ready(Some(Ok(last_event(outcome))))
+    });
+    Sse::new(events)
+        .keep_alive(KeepAlive::new())
+        .into_response()
+}
+
+/// A task that ends with its owner.
+struct AbortOnDrop(JoinHandle<Result<AskJson, Failure>>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn progress_event(progress: &Progress) -> Event {
+    match progress {
+        Progress::Retrieved(passages) => event("retrieved", &json!({"passages": passages})),
+        Progress::Sentence(sentence) => event("sentence", sentence),
+    }
+}
+
+fn last_event(outcome: Result<Result<AskJson, Failure>, JoinError>) -> Event {
+    let problem = match outcome {
+        Ok(Ok(answer)) => return event("done", &answer),
+        Ok(Err(failure)) => Problem::from(failure),
+        Err(_) => Problem::internal("answering a question ended badly"),
+    };
+    event(
+        "error",
+        &json!({"code": problem.code(), "detail": problem.detail()}),
+    )
 }
 
 fn event(name: &str, data: &impl Serialize) -> Event {

@@ -58,7 +58,13 @@ pub(crate) fn router(served: Served) -> Router {
     let upload_limit =
         usize::try_from(app.settings().ingest.limits.max_file_bytes).unwrap_or(usize::MAX);
     let body_limit = settings.max_body_bytes;
-    let timeout = Duration::from_millis(settings.request_timeout_ms);
+    // An answer has a limit of its own, within which quotations stand in for a slow model.
+    let writing = if app.settings().generator.names_a_model() {
+        app.settings().generator.writer.time_limit_ms + 10_000
+    } else {
+        0
+    };
+    let timeout = Duration::from_millis(settings.request_timeout_ms.max(writing));
     // Room for the other fields of the form and the boundaries between them.
     let uploads =
         post(upload::upload).layer(DefaultBodyLimit::max(upload_limit.saturating_add(1 << 20)));

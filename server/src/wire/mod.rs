@@ -10,7 +10,7 @@ mod search;
 use domain::{BoundingBox, PageBox};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use ask::{AskBody, AskJson, AskTimingsJson};
+pub(crate) use ask::{AskBody, AskJson, AskTimingsJson, Made, Notice, SentenceJson};
 pub(crate) use documents::{DocumentJson, DocumentsJson, JobJson, JobsJson};
 pub(crate) use extract::ExtractJson;
 pub(crate) use ingest::{AcceptedJson, IngestJson, RejectedJson, TotalJson, UnchangedJson};

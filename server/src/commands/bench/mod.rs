@@ -2,6 +2,7 @@
 //! temporary data directory.
 
 mod files;
+mod generate;
 mod questions;
 mod serving;
 mod text;
@@ -16,15 +17,20 @@ use crate::error::{Failure, FailureClass};
 use crate::output::Output;
 use crate::settings::Settings;
 
+/// What is measured where no name is given.
 const NAMES: [&str; 4] = ["search", "ask", "ingest", "serve"];
+/// What needs a model, or a GPU, and is measured by name alone.
+const WITH_A_MODEL: [&str; 2] = ["generate", "gpu"];
 
 pub(super) async fn run(
     settings: Settings,
     args: &BenchArgs,
     output: Output,
 ) -> Result<ExitCode, Failure> {
-    if let Some(name) = args.name.as_deref().filter(|name| !NAMES.contains(name)) {
-        let message = format!("no hay una medida «{name}»: use {}", NAMES.join(", "));
+    let exists = |name: &&str| NAMES.contains(name) || WITH_A_MODEL.contains(name);
+    if let Some(name) = args.name.as_deref().filter(|name| !exists(name)) {
+        let all = [&NAMES[..], &WITH_A_MODEL[..]].concat();
+        let message = format!("no hay una medida «{name}»: use {}", all.join(", "));
         return Err(Failure::new(FailureClass::Usage, "bench_unknown", message));
     }
     let wanted = |name: &str| args.name.as_deref().is_none_or(|wanted| wanted == name);
@@ -44,6 +50,17 @@ pub(super) async fn run(
             "serve".to_owned(),
             serving::measure(&settings, output).await?,
         );
+    }
+    match args.name.as_deref() {
+        Some("generate") => {
+            let measured = generate::measure(&settings, args, output).await?;
+            report.insert("generate".to_owned(), measured);
+        }
+        Some("gpu") => {
+            let measured = generate::measure_gpu(args, output).await?;
+            report.insert("gpu".to_owned(), measured);
+        }
+        _ => {}
     }
     let report = Value::Object(report);
     output.result(&report, || {

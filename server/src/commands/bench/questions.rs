@@ -39,7 +39,7 @@ pub(super) async fn measure(
     let view = View::default();
     // Warmed by the first tenth, as a server is.
     for question in asked.iter().take(QUESTIONS / 10) {
-        answering::ask(&app, question, &view).await?;
+        answering::ask(&app, question, &view, None).await?;
     }
     if search {
         let (mut index, mut whole) = (Vec::new(), Vec::new());
@@ -68,7 +68,7 @@ pub(super) async fn measure(
         let mut times = Vec::new();
         for question in &asked {
             let started = Instant::now();
-            answering::ask(&app, question, &view).await?;
+            answering::ask(&app, question, &view, None).await?;
             times.push(started.elapsed().as_secs_f64() * 1e3);
         }
         report.insert(

@@ -47,6 +47,7 @@ pub(super) async fn run(
     indexed: &Indexed,
     output: Output,
 ) -> Result<(), Failure> {
+    app.load_writer(output).await?;
     // What a quotation must stand in: the passage as the set has it, white space apart.
     let texts: HashMap<&str, String> = set
         .passages
@@ -67,7 +68,7 @@ pub(super) async fn run(
             continue;
         };
         let started = Instant::now();
-        let answer = answering::ask(app, &question, &View::default()).await?;
+        let answer = answering::ask(app, &question, &View::default(), None).await?;
         times.push(started.elapsed().as_secs_f64() * 1_000.0);
         let code = question.language().code().to_owned();
         for counts in [&mut all, by_language.entry(code).or_default()] {

@@ -1,0 +1,101 @@
+#![allow(unsafe_code, reason = "hands disjoint parts of one buffer to several threads")]
+//! Work split over the threads of candle's pool.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use candle_core::utils::barrier_pool;
+
+/// Runs `f` over all of `0..units`, in parallel ranges when there is enough to do.
+///
+/// A panic of `f` is raised again here, after the pool has finished: inside of the pool it would
+/// leave its lock poisoned, and no later request could compute.
+pub(super) fn parallel(units: usize, enough: bool, f: impl Fn(Range<usize>) + Sync) {
+    #[cfg(test)]
+    if let Some(size) = CHUNK.with(std::cell::Cell::get) {
+        for start in (0..units).step_by(size).rev() {
+            f(start..units.min(start + size));
+        }
+        return;
+    }
+    if !enough || units <= 1 {
+        if units > 0 {
+            f(0..units);
+        }
+        return;
+    }
+    let failed = AtomicBool::new(false);
+    barrier_pool().execute_chunked(units, |range| {
+        if catch_unwind(AssertUnwindSafe(|| f(range))).is_err() {
+            failed.store(true, Ordering::Relaxed);
+        }
+    });
+    assert!(!failed.load(Ordering::Relaxed), "a kernel panicked");
+}
+
+/// Threads that [`parallel`] can use.
+pub(super) fn threads() -> usize {
+    barrier_pool().n_workers() + 1
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Makes [`parallel`] run chunks of this size, last first, on this thread.
+    pub(super) static CHUNK: std::cell::Cell<Option<usize>> = const { std::cell::Cell::new(None) };
+}
+
+/// A pointer that threads share to write disjoint parts of one buffer.
+#[derive(Clone, Copy)]
+pub(super) struct Shared<T>(*mut T);
+
+// SAFETY: whoever dereferences the pointer answers for writing disjoint parts; see each use.
+unsafe impl<T: Send> Send for Shared<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    pub(super) fn new(pointer: *mut T) -> Self {
+        Self(pointer)
+    }
+
+    /// A method, so that closures capture the whole and not the bare pointer.
+    pub(super) fn get(self) -> *mut T {
+        self.0
+    }
+}
+
+/// A vector whose elements are all written by `fill` before it exists.
+///
+/// # Safety
+/// `fill` must write each of the `len` elements at the pointer it is given.
+pub(super) unsafe fn filled<T: Copy>(len: usize, fill: impl FnOnce(*mut T)) -> Vec<T> {
+    let mut out = Vec::with_capacity(len);
+    fill(out.as_mut_ptr());
+    // SAFETY: the capacity is `len` and the caller promises that all elements are written.
+    unsafe { out.set_len(len) };
+    out
+}
+
+/// 64 bytes on a cache line.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct Line([u8; 64]);
+
+/// Scratch memory of one thread, kept between calls.
+pub(super) struct Scratch(Vec<Line>);
+
+impl Scratch {
+    pub(super) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// At least `bytes`, on a cache line, with whatever was there before.
+    pub(super) fn bytes(&mut self, bytes: usize) -> *mut u8 {
+        let lines = bytes.div_ceil(64);
+        if self.0.len() < lines {
+            self.0.resize(lines, Line([0; 64]));
+        }
+        self.0.as_mut_ptr().cast()
+    }
+}

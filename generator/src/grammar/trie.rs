@@ -1,0 +1,125 @@
+//! The vocabulary as a tree of bytes, laid out so that walking it is one pass over memory.
+
+use std::collections::BTreeSet;
+
+use crate::model::ModelTokenizer;
+
+/// Tokens longer than this are never part of an answer: runs of spaces and rules of dashes.
+const MAX_TOKEN_BYTES: usize = 64;
+
+/// Whether a token of these bytes may be part of an answer.
+pub(super) const fn is_written(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.len() <= MAX_TOKEN_BYTES
+}
+
+/// No token ends at the node.
+const NONE: u32 = u32::MAX;
+
+/// All tokens of a vocabulary that stand for bytes, by their bytes.
+///
+/// The nodes stand in depth-first order: what follows a node is its first child, and `past` is the
+/// node after all that begin like it, to go on from where the node may not be. A node takes 10
+/// bytes; a vocabulary of 256,000 has some 700,000 nodes.
+pub(super) struct TokenTrie {
+    bytes: Vec<u8>,
+    depths: Vec<u8>,
+    past: Vec<u32>,
+    tokens: Vec<u32>,
+    /// Tokens whose bytes are those of another: `(node, token)`, in order of nodes.
+    twins: Vec<(u32, u32)>,
+    vocab: usize,
+}
+
+impl TokenTrie {
+    /// Sorts the vocabulary's tokens and lays them out.
+    pub(super) fn new(tokenizer: &ModelTokenizer, stops: &BTreeSet<u32>) -> Self {
+        let vocab = tokenizer.vocab_size();
+        let mut words: Vec<(&[u8], u32)> = (0..vocab as u32)
+            .filter(|id| !stops.contains(id))
+            .filter_map(|id| Some((tokenizer.token_bytes(id)?, id)))
+            .filter(|(bytes, _)| is_written(bytes))
+            .collect();
+        words.sort_unstable();
+        let mut trie = Self {
+            bytes: Vec::new(),
+            depths: Vec::new(),
+            past: Vec::new(),
+            tokens: Vec::new(),
+            twins: Vec::new(),
+            vocab,
+        };
+        // The nodes of the word before, from the root down.
+        let mut path: Vec<u32> = Vec::new();
+        let mut before: &[u8] = &[];
+        for (word, token) in words {
+            let shared = before.iter().zip(word).take_while(|(a, b)| a == b).count();
+            trie.close(&mut path, shared);
+            for byte in &word[shared..] {
+                path.push(trie.bytes.len() as u32);
+                trie.bytes.push(*byte);
+                trie.depths.push(path.len() as u8);
+                trie.past.push(0);
+                trie.tokens.push(NONE);
+            }
+            if let Some(node) = path.last() {
+                let ends_here = &mut trie.tokens[*node as usize];
+                if *ends_here == NONE {
+                    *ends_here = token;
+                } else {
+                    trie.twins.push((*node, token));
+                }
+            }
+            before = word;
+        }
+        trie.close(&mut path, 0);
+        trie
+    }
+
+    fn close(&mut self, path: &mut Vec<u32>, keep: usize) {
+        for node in path.drain(keep.min(path.len())..) {
+            self.past[node as usize] = self.bytes.len() as u32;
+        }
+    }
+
+    /// Size of the vocabulary.
+    pub(super) const fn vocab(&self) -> usize {
+        self.vocab
+    }
+
+    /// Bytes of memory.
+    pub(super) fn memory(&self) -> usize {
+        self.bytes.len() * 10 + self.twins.len() * 8
+    }
+
+    /// Calls `take` with every token that leads from `start` through `step` without dying.
+    pub(super) fn walk<S: Copy>(
+        &self,
+        start: S,
+        step: impl Fn(S, u8) -> Option<S>,
+        mut take: impl FnMut(u32),
+    ) {
+        let mut states = [start; MAX_TOKEN_BYTES + 1];
+        let mut twins = self.twins.iter().peekable();
+        let mut node = 0;
+        while node < self.bytes.len() {
+            let depth = self.depths[node] as usize;
+            match step(states[depth - 1], self.bytes[node]) {
+                None => node = self.past[node] as usize,
+                Some(state) => {
+                    states[depth] = state;
+                    if self.tokens[node] != NONE {
+                        take(self.tokens[node]);
+                        while let Some((at, token)) =
+                            twins.next_if(|(at, _)| (*at as usize) <= node)
+                        {
+                            if *at as usize == node {
+                                take(*token);
+                            }
+                        }
+                    }
+                    node += 1;
+                }
+            }
+        }
+    }
+}

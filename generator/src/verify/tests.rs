@@ -1,0 +1,245 @@
+//! What the gates let through and what they stop, on small documents.
+
+use std::sync::Arc;
+
+use domain::{
+    Analyzer, DocumentId, DomainPack, Drug, Evidence, EvidencePassage, Language, Passage, PassageId,
+    Question, Segment, SegmentKind, Source, VersionId,
+};
+
+use super::{Claimed, Gate, GroundingConfig, Support, Verifier};
+use crate::ExtractiveConfig;
+use crate::extractive::Relevance;
+
+fn analyzer() -> Analyzer {
+    let drug = |name: &str| Drug {
+        inn: vec![name.to_owned()],
+        brands: Vec::new(),
+        classes: Vec::new(),
+    };
+    Analyzer::new(Arc::new(DomainPack {
+        name: "prueba".to_owned(),
+        abbreviations: Vec::new(),
+        drugs: vec![drug("bisoprolol"), drug("carvedilol"), drug("sacubitrilo")],
+        synonyms: Vec::new(),
+    }))
+}
+
+fn passage(segments: &[(SegmentKind, &str)]) -> EvidencePassage {
+    let mut text = String::new();
+    let mut placed = Vec::new();
+    for (kind, words) in segments {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        let start = u32::try_from(text.len()).unwrap();
+        text.push_str(words);
+        placed.push(Segment {
+            start,
+            end: u32::try_from(text.len()).unwrap(),
+            kind: *kind,
+            quote: None,
+        });
+    }
+    let version_id = VersionId::generate();
+    let document_id = DocumentId::generate();
+    EvidencePassage {
+        rank: 1,
+        score: 1.0,
+        passage: Passage {
+            id: PassageId::of(version_id, 0, &text),
+            document_id,
+            version_id,
+            ordinal: 0,
+            section: vec!["Betabloqueantes".to_owned()],
+            text,
+            language: Language::Spanish,
+            segments: placed,
+            spans: Vec::new(),
+        },
+        source: Source {
+            document_id,
+            version_id,
+            version: 1,
+            title: "Protocolo de insuficiencia cardíaca".to_owned(),
+            file_name: "protocolo.pdf".to_owned(),
+            collection: "general".to_owned(),
+            effective_from: None,
+            effective_to: None,
+        },
+    }
+}
+
+const DOSES: &[(SegmentKind, &str)] = &[
+    (
+        SegmentKind::Paragraph,
+        "La dosis inicial de bisoprolol es de 1,25 mg una vez al día. La dosis inicial de carvedilol \
+         es de 3,125 mg dos veces al día. No inicie el betabloqueante si la frecuencia cardíaca es \
+         menor de 50 lpm. La dosis se dobla cada 2 semanas.",
+    ),
+    (SegmentKind::Paragraph, "Los betabloqueantes están contraindicados en:"),
+    (SegmentKind::ListItem, "asma grave;"),
+    (SegmentKind::ListItem, "bloqueo auriculoventricular de segundo grado."),
+];
+
+/// What is shown for a sentence that cites the passage, and the gates that turned it away.
+fn shown(question: &str, sentence: &str) -> (Option<(String, Support)>, Vec<Gate>) {
+    let evidence = Evidence {
+        passages: vec![passage(DOSES)],
+    };
+    let analyzer = analyzer();
+    let question = Question::parse(question, Some(Language::Spanish)).unwrap();
+    let relevance =
+        Relevance::of(&question, &evidence, &analyzer, &ExtractiveConfig::default()).unwrap();
+    let mut verifier = Verifier::new(
+        &evidence,
+        &analyzer,
+        Language::Spanish,
+        &relevance,
+        GroundingConfig::default(),
+    );
+    let claimed = Claimed {
+        text: sentence,
+        passages: vec![evidence.passages[0].passage.id],
+        new_line: false,
+    };
+    let sentence = verifier
+        .check(&claimed)
+        .map(|sentence| (sentence.text().to_owned(), sentence.support()));
+    let gates = verifier.tally().turned_away.keys().copied().collect();
+    (sentence, gates)
+}
+
+const ASKED: &str = "¿Cuál es la dosis inicial de bisoprolol?";
+const WHEN_NOT: &str = "¿Cuándo no se inicia el betabloqueante?";
+
+#[track_caller]
+fn passes(question: &str, sentence: &str) {
+    let (found, gates) = shown(question, sentence);
+    assert_eq!(
+        found,
+        Some((sentence.to_owned(), Support::Verified)),
+        "stopped by {gates:?}"
+    );
+}
+
+#[track_caller]
+fn is_stopped(question: &str, sentence: &str, gate: Gate) {
+    let (found, gates) = shown(question, sentence);
+    assert_eq!(gates, [gate], "shown: {found:?}");
+    assert!(found.is_none_or(|(text, _)| text != sentence));
+}
+
+#[test]
+fn a_sentence_in_other_words_that_says_the_same_is_shown() {
+    passes(ASKED, "El bisoprolol tiene una dosis inicial de 1,25 mg al día.");
+    passes(ASKED, "La dosis inicial de bisoprolol es 1.25 mg una vez al día.");
+    passes(
+        WHEN_NOT,
+        "No se inicia el betabloqueante si la frecuencia cardíaca es menor de 50 lpm.",
+    );
+}
+
+#[test]
+fn the_words_of_the_document_are_a_quotation() {
+    let verbatim = "La dosis inicial de bisoprolol es de 1,25 mg una vez al día.";
+    let (found, _) = shown(ASKED, verbatim);
+    assert_eq!(found, Some((verbatim.to_owned(), Support::Quoted)));
+}
+
+#[test]
+fn a_number_unit_or_comparison_that_the_source_does_not_have_stops_the_sentence() {
+    is_stopped(ASKED, "La dosis inicial de bisoprolol es de 12,5 mg una vez al día.", Gate::Quantity);
+    is_stopped(ASKED, "La dosis inicial de bisoprolol es de 1,25 mcg una vez al día.", Gate::Quantity);
+    is_stopped(ASKED, "La dosis inicial de bisoprolol es de 1,25 una vez al día.", Gate::Quantity);
+    is_stopped(ASKED, "La dosis inicial de bisoprolol es de 1,25 mg tres veces al día.", Gate::Quantity);
+    is_stopped(
+        WHEN_NOT,
+        "No inicie el betabloqueante si la frecuencia cardíaca es mayor de 50 lpm.",
+        Gate::Quantity,
+    );
+}
+
+#[test]
+fn the_right_number_of_the_wrong_drug_stops_the_sentence() {
+    let (found, _) = shown(
+        ASKED,
+        "La dosis inicial de bisoprolol es de 3,125 mg dos veces al día.",
+    );
+    // What is shown in its place is a quotation, word for word.
+    assert!(found.is_none_or(|(_, support)| support == Support::Quoted));
+}
+
+#[test]
+fn a_negation_or_condition_lost_or_added_stops_the_sentence() {
+    is_stopped(
+        WHEN_NOT,
+        "Inicie el betabloqueante si la frecuencia cardíaca es menor de 50 lpm.",
+        Gate::Polarity,
+    );
+    is_stopped(
+        ASKED,
+        "La dosis inicial de bisoprolol no es de 1,25 mg una vez al día.",
+        Gate::Polarity,
+    );
+}
+
+#[test]
+fn an_item_keeps_the_contraindication_that_its_list_opens_with() {
+    let asked = "¿En qué están contraindicados los betabloqueantes?";
+    passes(asked, "Los betabloqueantes están contraindicados en el asma grave.");
+    let (found, _) = shown(asked, "Los betabloqueantes se usan en el asma grave.");
+    assert!(found.is_none_or(|(_, support)| support == Support::Quoted));
+}
+
+#[test]
+fn what_the_source_does_not_say_is_stopped() {
+    is_stopped(
+        ASKED,
+        "El bisoprolol mejora la supervivencia de los pacientes ingresados en urgencias.",
+        Gate::Support,
+    );
+}
+
+#[test]
+fn a_sentence_that_fails_gives_way_to_the_nearest_quotation() {
+    let (found, _) = shown(
+        ASKED,
+        "La dosis inicial de bisoprolol es de 12,5 mg una vez al día.",
+    );
+    let quoted = "La dosis inicial de bisoprolol es de 1,25 mg una vez al día.";
+    assert_eq!(found, Some((quoted.to_owned(), Support::Quoted)));
+}
+
+#[test]
+fn a_citation_of_a_passage_that_was_not_offered_stops_the_sentence() {
+    let evidence = Evidence {
+        passages: vec![passage(DOSES)],
+    };
+    let analyzer = analyzer();
+    let question = Question::parse(ASKED, Some(Language::Spanish)).unwrap();
+    let relevance =
+        Relevance::of(&question, &evidence, &analyzer, &ExtractiveConfig::default()).unwrap();
+    let config = GroundingConfig::default();
+    let mut verifier =
+        Verifier::new(&evidence, &analyzer, Language::Spanish, &relevance, config);
+    let claimed = Claimed {
+        text: "La dosis inicial de bisoprolol es de 1,25 mg una vez al día.",
+        passages: vec![passage(DOSES).passage.id],
+        new_line: false,
+    };
+    assert!(verifier.check(&claimed).is_none());
+    let (answer, tally) = verifier.finish();
+    assert!(answer.is_none());
+    assert_eq!(tally.turned_away.get(&Gate::Citation), Some(&1));
+}
+
+#[test]
+fn a_sentence_in_another_language_is_stopped() {
+    is_stopped(
+        ASKED,
+        "The initial dosis of bisoprolol is 1,25 mg una vez per day, and the patient should be told \
+         about it with the dose.",
+        Gate::Support,
+    );
+}

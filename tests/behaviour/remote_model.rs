@@ -1,0 +1,436 @@
+//! Answers by a model on another machine, played by a small server of the test: what it writes is
+//! checked before anyone sees it, and what goes wrong with it never takes the answer away.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Server, Sistole, program};
+
+const QUESTION: &str = "¿Cuál es la dosis inicial de bisoprolol?";
+const DOCUMENT: &str = "# Protocolo de betabloqueantes\n\n## Dosis\n\nLa dosis inicial de bisoprolol es de 1,25 mg una vez \
+al día. La dosis inicial de carvedilol es de 3,125 mg dos veces al día.\n\n## Precauciones\n\nNo inicie el bisoprolol si la \
+frecuencia cardíaca es menor de 50 lpm.\n";
+
+/// What the model's server does with a question.
+type Play = Arc<dyn Fn(&Value, &mut TcpStream) + Send + Sync>;
+
+/// A server that speaks as OpenAI's interface does.
+struct Model {
+    port: u16,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Model {
+    fn plays(play: impl Fn(&Value, &mut TcpStream) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let play: Play = Arc::new(play);
+        let count = Arc::clone(&asked);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (Ok(mut stream), play, count) = (stream, Arc::clone(&play), Arc::clone(&count))
+                else {
+                    continue;
+                };
+                std::thread::spawn(move || {
+                    if let Some(request) = read_request(&mut stream) {
+                        count.fetch_add(1, Ordering::SeqCst);
+                        play(&request, &mut stream);
+                    }
+                });
+            }
+        });
+        Self { port, asked }
+    }
+
+    /// Writes `text`, a few characters at a time.
+    fn writes(text: &'static str) -> Self {
+        Self::plays(move |_, stream| {
+            begin(stream);
+            say(stream, text);
+            finish(stream);
+        })
+    }
+
+    fn answers(status: &'static str, body: &'static str) -> Self {
+        Self::plays(move |_, stream| {
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+        })
+    }
+
+    fn times_asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    fn set(&self, command: &mut Command) {
+        for (key, value) in [
+            ("URL", format!("http://127.0.0.1:{}", self.port)),
+            ("MODEL", "prueba".to_owned()),
+            ("CONNECT_TIMEOUT_MS", "2000".to_owned()),
+            ("FIRST_TOKEN_TIMEOUT_MS", "2000".to_owned()),
+            ("IDLE_TIMEOUT_MS", "2000".to_owned()),
+            ("RETRIES", "0".to_owned()),
+        ] {
+            command.env(format!("SISTOLE__GENERATOR__REMOTE__{key}"), value);
+        }
+    }
+}
+
+fn read_request(stream: &mut TcpStream) -> Option<Value> {
+    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().ok()?;
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    serde_json::from_slice(&body).ok()
+}
+
+fn begin(stream: &mut TcpStream) {
+    let _ = stream.write_all(
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n",
+    );
+}
+
+fn say(stream: &mut TcpStream, text: &str) {
+    let characters: Vec<char> = text.chars().collect();
+    for piece in characters.chunks(7) {
+        let piece: String = piece.iter().collect();
+        let event = json!({"choices": [{"index": 0, "delta": {"content": piece}}]});
+        let _ = write!(stream, "data: {event}\n\n");
+    }
+    let _ = stream.flush();
+}
+
+fn finish(stream: &mut TcpStream) {
+    let end = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
+    let _ = write!(stream, "data: {end}\n\ndata: [DONE]\n\n");
+}
+
+fn hospital() -> Sistole {
+    let sistole = Sistole::new();
+    let file = sistole.write("betabloqueantes.md", DOCUMENT);
+    sistole.ingest(&file);
+    sistole
+}
+
+fn ask(sistole: &Sistole, model: &Model, question: &str) -> Value {
+    let mut command = sistole.command(&["ask", question]);
+    model.set(&mut command);
+    crate::harness::run(&mut command).done()
+}
+
+fn serve(sistole: &Sistole, model: &Model) -> Server {
+    let mut command = program();
+    command
+        .args(["serve", "--port", "0", "--data-dir"])
+        .arg(sistole.data_dir());
+    model.set(&mut command);
+    Server::start(command)
+}
+
+fn texts(answer: &Value) -> Vec<&str> {
+    let sentences = answer["sentences"].as_array().unwrap();
+    sentences
+        .iter()
+        .map(|sentence| sentence["text"].as_str().unwrap())
+        .collect()
+}
+
+fn warnings(answer: &Value) -> Vec<&str> {
+    let warnings = answer["warnings"].as_array().unwrap();
+    warnings
+        .iter()
+        .map(|warning| warning["code"].as_str().unwrap())
+        .collect()
+}
+
+/// The number of the passage that holds `words` in what the model was given to read.
+fn mark_of(request: &Value, words: &str) -> usize {
+    let read = request["messages"][1]["content"].as_str().unwrap();
+    let before = &read[..read.find(words).expect("the passage was not offered")];
+    let open = before.rfind("\n[").expect("the passage has no number");
+    before[open + 2..]
+        .split(']')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+#[test]
+fn a_sentence_in_the_models_words_is_shown_with_the_place_it_stands_on() {
+    let sistole = hospital();
+    let model = Model::plays(|request, stream| {
+        let mark = mark_of(request, "1,25 mg");
+        begin(stream);
+        say(
+            stream,
+            &format!("El bisoprolol tiene una dosis inicial de 1,25 mg al día. [{mark}]"),
+        );
+        finish(stream);
+    });
+    let answer = ask(&sistole, &model, QUESTION);
+    assert_eq!(answer["generator"]["mode"], "remote", "{answer}");
+    assert_eq!(answer["generator"]["model"], "prueba");
+    assert_eq!(
+        texts(&answer),
+        ["El bisoprolol tiene una dosis inicial de 1,25 mg al día."]
+    );
+    assert_eq!(answer["sentences"][0]["support"], "verified");
+    let quote = &answer["sentences"][0]["citations"][0]["quote"];
+    assert_eq!(
+        quote,
+        "La dosis inicial de bisoprolol es de 1,25 mg una vez al día."
+    );
+}
+
+#[test]
+fn a_wrong_dose_never_comes_out_and_the_document_is_quoted_in_its_place() {
+    let sistole = hospital();
+    let model = Model::plays(|request, stream| {
+        let mark = mark_of(request, "1,25 mg");
+        begin(stream);
+        say(
+            stream,
+            &format!("La dosis inicial de bisoprolol es de 12,5 mg una vez al día. [{mark}]"),
+        );
+        finish(stream);
+    });
+    let answer = ask(&sistole, &model, QUESTION);
+    assert!(!answer["answer"].as_str().unwrap().contains("12,5"), "{answer}");
+    assert_eq!(
+        texts(&answer),
+        ["La dosis inicial de bisoprolol es de 1,25 mg una vez al día."]
+    );
+    assert_eq!(answer["sentences"][0]["support"], "quoted");
+}
+
+#[test]
+fn a_sentence_without_a_mark_or_with_one_that_does_not_exist_is_never_shown() {
+    let sistole = hospital();
+    let model =
+        Model::writes("La dosis inicial de bisoprolol es de 1,25 mg. Es muy buena. [99]");
+    let answer = ask(&sistole, &model, QUESTION);
+    assert_eq!(answer["generator"]["mode"], "extractive");
+    assert_eq!(warnings(&answer), ["model_not_verified"]);
+    assert_eq!(answer["status"], "answered");
+}
+
+#[test]
+fn the_models_refusal_is_a_refusal() {
+    let sistole = hospital();
+    let model = Model::writes("Los documentos no responden a esta pregunta.");
+    let answer = ask(&sistole, &model, QUESTION);
+    assert_eq!(answer["status"], "declined");
+    assert_eq!(answer["declined"]["reason"], "not_stated");
+    assert!(!answer["declined"]["nearest"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn what_the_documents_do_not_speak_of_is_declined_before_the_model_is_asked() {
+    let sistole = hospital();
+    let model = Model::writes("La capital es París. [1]");
+    let answer = ask(&sistole, &model, "¿Cuál es la dosis de amiodarona en la tirotoxicosis?");
+    assert_eq!(answer["status"], "declined");
+    assert_eq!(model.times_asked(), 0);
+}
+
+#[test]
+fn a_model_that_answers_in_another_language_is_asked_once_more_and_then_quoted_over() {
+    let sistole = hospital();
+    let model = Model::plays(|request, stream| {
+        let mark = mark_of(request, "1,25 mg");
+        begin(stream);
+        say(
+            stream,
+            &format!("The starting dose of bisoprolol is 1,25 mg for the patient with this. [{mark}]"),
+        );
+        finish(stream);
+    });
+    let answer = ask(&sistole, &model, QUESTION);
+    assert_eq!(answer["status"], "answered");
+    let shown = answer["answer"].as_str().unwrap();
+    assert!(!shown.contains("starting dose"), "{shown}");
+    assert!(model.times_asked() <= 2);
+}
+
+#[test]
+fn whatever_goes_wrong_with_the_model_quotations_stand_in_and_say_so() {
+    let sistole = hospital();
+    let gone = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Model {
+            port: listener.local_addr().unwrap().port(),
+            asked: Arc::default(),
+        }
+    };
+    let slow = Model::plays(|_, stream| {
+        begin(stream);
+        std::thread::sleep(Duration::from_secs(8));
+        let _ = stream;
+    });
+    let dropped = Model::plays(|_, stream| {
+        begin(stream);
+        say(stream, "La dosis inicial de biso");
+    });
+    let faults = [
+        ("gone", gone),
+        ("slow", slow),
+        ("dropped", dropped),
+        ("429", Model::answers("429 Too Many Requests", "{}")),
+        ("500", Model::answers("500 Internal Server Error", "{\"error\": {\"message\": \"x\"}}")),
+        ("nonsense", Model::answers("200 OK", "<html>no</html>")),
+    ];
+    for (fault, model) in faults {
+        let answer = ask(&sistole, &model, QUESTION);
+        assert_eq!(answer["status"], "answered", "{fault}");
+        assert_eq!(answer["generator"]["mode"], "extractive", "{fault}");
+        let told = warnings(&answer);
+        assert!(
+            told == ["model_unavailable"] || told == ["model_busy"] || told == ["model_too_slow"],
+            "{fault}: {told:?}"
+        );
+    }
+}
+
+#[test]
+fn a_sentence_is_streamed_as_soon_as_it_is_checked_and_before_the_next_is_written() {
+    let sistole = hospital();
+    let (go_on, waits) = mpsc::channel::<()>();
+    let waits = Mutex::new(waits);
+    let model = Model::plays(move |request, stream| {
+        let mark = mark_of(request, "1,25 mg");
+        let other = mark_of(request, "50 lpm");
+        begin(stream);
+        say(
+            stream,
+            &format!("El bisoprolol tiene una dosis inicial de 1,25 mg al día. [{mark}] No"),
+        );
+        // The rest is written once the test has read the first sentence.
+        let _ = waits.lock().unwrap().recv_timeout(Duration::from_secs(20));
+        say(
+            stream,
+            &format!(" inicie el bisoprolol si la frecuencia cardíaca es menor de 50 lpm. [{other}]"),
+        );
+        finish(stream);
+    });
+    let mut server_command = program();
+    server_command
+        .args(["serve", "--port", "0", "--data-dir"])
+        .arg(sistole.data_dir());
+    model.set(&mut server_command);
+    server_command.env("SISTOLE__GENERATOR__REMOTE__IDLE_TIMEOUT_MS", "30000");
+    let server = Server::start(server_command);
+    let mut stream = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    let body = json!({"question": QUESTION}).to_string();
+    write!(
+        stream,
+        "POST /api/v1/ask HTTP/1.1\r\nhost: 127.0.0.1:{}\r\ncontent-type: application/json\r\naccept: text/event-stream\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n{body}",
+        server.port(),
+        body.len()
+    )
+    .unwrap();
+    let mut events = Vec::new();
+    for line in BufReader::new(stream).lines() {
+        let Ok(line) = line else { break };
+        if let Some(event) = line.strip_prefix("event: ") {
+            events.push(event.to_owned());
+            if event == "sentence" {
+                let _ = go_on.send(());
+            }
+        }
+    }
+    assert_eq!(events.first().map(String::as_str), Some("retrieved"));
+    assert_eq!(events.last().map(String::as_str), Some("done"), "{events:?}");
+    assert_eq!(
+        events.iter().filter(|event| *event == "sentence").count(),
+        2,
+        "{events:?}"
+    );
+}
+
+#[test]
+fn a_client_that_leaves_ends_the_models_work() {
+    let sistole = hospital();
+    let (left, told) = mpsc::channel();
+    let left = Mutex::new(left);
+    let model = Model::plays(move |_, stream| {
+        begin(stream);
+        say(stream, "La dosis");
+        // Writes until nobody reads any more.
+        for _ in 0..2_400 {
+            std::thread::sleep(Duration::from_millis(50));
+            let more = b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\" y\"}}]}\n\n";
+            if stream.write_all(more).is_err() {
+                let _ = left.lock().unwrap().send(());
+                return;
+            }
+        }
+    });
+    let server = serve(&sistole, &model);
+    let mut stream = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
+    let body = json!({"question": QUESTION}).to_string();
+    write!(
+        stream,
+        "POST /api/v1/ask HTTP/1.1\r\nhost: 127.0.0.1:{}\r\ncontent-type: application/json\r\naccept: text/event-stream\r\n\
+         content-length: {}\r\n\r\n{body}",
+        server.port(),
+        body.len()
+    )
+    .unwrap();
+    let mut first = [0; 256];
+    let _ = stream.read(&mut first).unwrap();
+    drop(stream);
+    told.recv_timeout(Duration::from_secs(100))
+        .expect("the model goes on writing for nobody");
+    assert_eq!(server.get("/healthz").status, 200);
+}
+
+#[test]
+fn the_question_and_the_key_reach_no_log() {
+    let sistole = hospital();
+    let model = Model::answers("500 Internal Server Error", "{\"error\": \"bisoprolol\"}");
+    let mut command = program();
+    command
+        .args(["serve", "-v", "--port", "0", "--data-dir"])
+        .arg(sistole.data_dir());
+    model.set(&mut command);
+    command
+        .env("SISTOLE__GENERATOR__REMOTE__API_KEY_ENV", "CLAVE_DE_PRUEBA")
+        .env("CLAVE_DE_PRUEBA", "secreto-123");
+    let server = Server::start(command);
+    let answer = server.post("/api/v1/ask", &json!({"question": QUESTION}));
+    assert_eq!(answer.status, 200);
+    let (code, told) = server.stop();
+    assert_eq!(code, Some(0));
+    assert!(!told.to_lowercase().contains("bisoprolol"), "{told}");
+    assert!(!told.contains("secreto-123"), "{told}");
+}
