@@ -38,7 +38,7 @@ fn compile() -> Result<(), String> {
     for kernel in KERNELS {
         let source = Path::new("kernels").join(kernel).with_extension("cu");
         let output = Command::new(&nvcc)
-            .args(["--ptx", "-std=c++17", "-O3", "--generate-line-info"])
+            .args(["--ptx", "-std=c++17", "-O3"])
             .arg(format!("-arch=compute_{capability}"))
             .arg("-o")
             .arg(out.join(kernel).with_extension("ptx"))

@@ -159,7 +159,6 @@ DEVICE void choose(const T *logits, const Choice *choices, const u64 *bests, uns
     }
     __syncthreads();
     unsigned least = eligible;
-    __syncthreads(); // `bins` is used again below
 
     // The mass of each stretch of the vocabulary, one warp a stretch; then the stretch that holds the
     // point, and in it the token.

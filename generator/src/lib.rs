@@ -27,10 +27,13 @@ pub use model::{
 };
 pub use outcome::{DeclineReason, Outcome, Refusal};
 pub use prompt::PromptError;
-pub use remote::{Circuit, GrammarDialect, Remote, RemoteConfig, RemoteError, RemoteHealth, RemoteStatus};
+pub use remote::{
+    Circuit, GrammarDialect, Remote, RemoteConfig, RemoteError, RemoteHealth, RemoteStatus,
+};
 pub use store::{
-    Brought, Expected, ImportRequest, ListedModel, Manifest, ManifestError, ManifestFile, ModelStore, Preset,
-    PullPlan, PullRequest, Recommended, StoreError, StoreProgress, StoredModel, presets,
+    Brought, Expected, ImportRequest, ListedModel, Manifest, ManifestError, ManifestFile,
+    ModelStore, Preset, PullPlan, PullRequest, Recommended, StoreError, StoreProgress, StoredModel,
+    presets,
 };
 pub use verify::{
     Answer, Citation, Gate, GroundingConfig, Rejected, Support, Tally, VerifiedSentence, verify,

@@ -13,8 +13,8 @@ use crate::app::App;
 use crate::error::{Failure, FailureClass};
 use crate::failures::{catalog_failure, retrieve_failure};
 use crate::wire::{
-    AskJson, AskTimingsJson, Made, Notice, PassageJson, SearchJson, SearchTimingsJson, SentenceJson,
-    milliseconds, round_ms,
+    AskJson, AskTimingsJson, Made, Notice, PassageJson, SearchJson, SearchTimingsJson,
+    SentenceJson, milliseconds, round_ms,
 };
 
 /// The most passages one search gives.
@@ -70,8 +70,8 @@ pub(crate) async fn search(
 /// What is told while an answer is made.
 #[derive(Debug)]
 pub(crate) enum Progress {
-    /// The passages found.
-    Retrieved(Vec<PassageJson>),
+    /// The question's language, and the passages found.
+    Retrieved(&'static str, Vec<PassageJson>),
     /// A sentence that passed every gate.
     Sentence(SentenceJson),
 }
@@ -107,7 +107,7 @@ pub(crate) async fn ask(
     };
     if listener.is_some() {
         let passages = evidence.passages.iter().map(PassageJson::from).collect();
-        tell(Progress::Retrieved(passages));
+        tell(Progress::Retrieved(question.language().code(), passages));
     }
 
     let drafting = Instant::now();

@@ -1,8 +1,8 @@
 //! What a running process holds: settings, catalogue, files, index, tokenizer and the file reader.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use catalog::{BlobStore, Catalog, CatalogConfig, Durability};
 use domain::{Analyzer, DomainPack};
@@ -367,10 +367,7 @@ impl Metrics {
             );
         }
         text += "# TYPE sistole_model_stand_ins_total counter\n";
-        text += &format!(
-            "sistole_model_stand_ins_total {}\n",
-            read(&self.stand_ins)
-        );
+        text += &format!("sistole_model_stand_ins_total {}\n", read(&self.stand_ins));
         text += "# TYPE sistole_files_total counter\n";
         text += &format!(
             "sistole_files_total{{outcome=\"accepted\"}} {}\n",

@@ -80,7 +80,8 @@ impl Output {
         if self.quiet || !std::io::stderr().is_terminal() {
             return ProgressBar::hidden();
         }
-        let template = "{bar:30} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} {wide_msg}";
+        let template =
+            "{bar:30} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} {wide_msg}";
         let bar = ProgressBar::new(0);
         match ProgressStyle::with_template(template) {
             Ok(style) => bar.with_style(style),

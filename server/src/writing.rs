@@ -4,11 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use domain::Analyzer;
-use generator::{DeviceChoice, LoadOptions, MemoryPlan, Model, Packing, Remote, Writer, WriterParts};
+use generator::{
+    DeviceChoice, LoadOptions, MemoryPlan, Model, Packing, Remote, Writer, WriterParts,
+};
 
 use crate::error::{Failure, FailureClass};
 use crate::output::Output;
 use crate::settings::{GeneratorSettings, ModelSettings};
+
+/// Questions that the cache of keys and values holds whole where the settings do not say: those
+/// beyond wait for each other, and what begins alike is found again.
+const CACHED_QUESTIONS: usize = 4;
 
 /// Opens what the settings name; `None` where they name nothing.
 ///
@@ -38,13 +44,16 @@ pub(crate) fn open(
     }
     let path = find(&settings.model.path, &models)?;
     output.say(&format!("Cargando el modelo {}…", settings.model.path));
-    let options = load_options(&settings.model, &settings.engine)?;
+    let mut options = load_options(&settings.model, &settings.engine)?;
+    if options.cache_tokens == 0 {
+        let one = settings.writer.prompt_tokens + settings.writer.answer_tokens;
+        options.cache_tokens = one.saturating_mul(CACHED_QUESTIONS);
+    }
     let model = Model::open(&path, &options)
         .map_err(|error| configuration("model_invalid", error.to_string()).caused_by(error))?;
     output.say(&format!("Modelo cargado: {}", planned(model.plan())));
-    let writer = Writer::local(model, settings.engine.clone(), parts).map_err(|error| {
-        configuration("engine_failed", error.to_string()).caused_by(error)
-    })?;
+    let writer = Writer::local(model, settings.engine.clone(), parts)
+        .map_err(|error| configuration("engine_failed", error.to_string()).caused_by(error))?;
     Ok(Some(writer))
 }
 

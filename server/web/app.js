@@ -75,8 +75,22 @@ function showPassage(passage) {
   find("passages").append(item);
 }
 
-function show(answer) {
+function clear() {
   for (const id of ["sentences", "warnings", "sources", "passages"]) find(id).replaceChildren();
+}
+
+// A sentence that comes while the answer is still being written: it has passed every check.
+function showEarly(sentence, asked) {
+  find("answer").hidden = find("sources-title").hidden = find("ai").hidden = false;
+  showSentence(sentence, asked);
+  for (const citation of sentence.citations) {
+    if (!find(`source-${citation.number}`)) showSource(citation);
+  }
+  say(texts[language].writing);
+}
+
+function show(answer) {
+  clear();
   const declined = answer.status === "declined";
   find("answer").hidden = false;
   find("sources-title").hidden = declined;
@@ -102,21 +116,53 @@ function show(answer) {
   find("answer").focus({ preventScroll: false });
 }
 
+// The events of a response: name and data of each, as they come.
+async function* events(response) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let held = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    held += value;
+    for (let end = held.indexOf("\n\n"); end >= 0; end = held.indexOf("\n\n")) {
+      const fields = { event: "message", data: "" };
+      for (const line of held.slice(0, end).split("\n")) {
+        const colon = line.indexOf(": ");
+        if (colon > 0) fields[line.slice(0, colon)] = line.slice(colon + 2);
+      }
+      held = held.slice(end + 2);
+      if (fields.data) yield [fields.event, JSON.parse(fields.data)];
+    }
+  }
+}
+
+async function follow(response) {
+  let asked = "es";
+  for await (const [name, data] of events(response)) {
+    if (name === "retrieved") asked = data.language;
+    else if (name === "sentence") showEarly(data, asked);
+    else if (name === "done") return show(data);
+    else if (name === "error") return say(data.detail, true);
+  }
+  say(texts[language].offline, true);
+}
+
 async function ask(text) {
   running?.abort();
   const mine = (running = new AbortController());
   find("answer").hidden = find("nearest").hidden = true;
+  clear();
   say(texts[language].searching);
   try {
     const response = await fetch("/api/v1/ask", {
       method: "POST",
-      headers: { "content-type": "application/json", accept: "application/json" },
+      headers: { "content-type": "application/json", accept: "text/event-stream" },
       body: JSON.stringify({ question: text }),
       signal: mine.signal,
     });
+    if (response.ok) return await follow(response);
     const body = await response.json();
-    if (response.ok) show(body);
-    else if (response.status < 500) say(body.detail, true);
+    if (response.status < 500) say(body.detail, true);
     else say(`${texts[language].failed} ${body.request_id}`, true);
   } catch (error) {
     if (error.name !== "AbortError") say(texts[language].offline, true);

@@ -70,7 +70,7 @@ fn each_outside_thing_is_known_to_the_crate_it_belongs_to() {
         ("axum", &["server"]),
         ("hyper", &["server", "generator"]),
         ("minijinja", &["generator"]),
-        ("hf-hub", &["generator"]),
+        ("ureq", &["generator"]),
         ("tokio-rustls", &["generator"]),
         ("tower-http", &["server"]),
         ("clap", &["server"]),

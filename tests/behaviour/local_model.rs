@@ -20,10 +20,10 @@ fn weights() -> Option<PathBuf> {
     let folder = std::env::var_os("SISTOLE_TEST_MODELS")
         .map_or_else(|| repository().join("target/test-models"), PathBuf::from);
     let found = std::fs::read_dir(&folder).ok().and_then(|entries| {
-        entries
-            .flatten()
-            .map(|entry| entry.path())
-            .find(|path| path.extension().is_some_and(|extension| extension == "gguf"))
+        entries.flatten().map(|entry| entry.path()).find(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "gguf")
+        })
     });
     if found.is_none() {
         let _ = writeln!(
@@ -117,10 +117,7 @@ fn eight_who_ask_at_once_get_the_same_texts_as_one_at_a_time() {
         let running: Vec<_> = (0..8)
             .map(|n| scope.spawn(move || ask(questions[n % questions.len()])))
             .collect();
-        running
-            .into_iter()
-            .map(|one| one.join().unwrap())
-            .collect()
+        running.into_iter().map(|one| one.join().unwrap()).collect()
     });
     for (n, answer) in together.iter().enumerate() {
         assert_eq!(answer, &alone[n % questions.len()]);
@@ -154,13 +151,20 @@ fn a_model_that_is_not_there_is_told_with_the_key_that_names_it() {
     command.env("SISTOLE__GENERATOR__MODEL__PATH", "no-such-model");
     let ran = run(&mut command);
     assert_eq!(ran.code, Some(78));
-    assert!(ran.stderr.contains("generator.model.path"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("generator.model.path"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]
 fn a_damaged_model_stops_the_command_or_lets_quotations_answer_as_the_settings_say() {
     let sistole = hospital();
-    let damaged = sistole.write("damaged.gguf", b"GGUF\x03\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff");
+    let damaged = sistole.write(
+        "damaged.gguf",
+        b"GGUF\x03\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff",
+    );
     let mut command = sistole.command(&["ask", QUESTION, "--language", "en"]);
     command.env("SISTOLE__GENERATOR__MODEL__PATH", &damaged);
     let ran = run(&mut command);

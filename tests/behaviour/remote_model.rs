@@ -221,7 +221,10 @@ fn a_wrong_dose_never_comes_out_and_the_document_is_quoted_in_its_place() {
         finish(stream);
     });
     let answer = ask(&sistole, &model, QUESTION);
-    assert!(!answer["answer"].as_str().unwrap().contains("12,5"), "{answer}");
+    assert!(
+        !answer["answer"].as_str().unwrap().contains("12,5"),
+        "{answer}"
+    );
     assert_eq!(
         texts(&answer),
         ["La dosis inicial de bisoprolol es de 1,25 mg una vez al día."]
@@ -232,8 +235,7 @@ fn a_wrong_dose_never_comes_out_and_the_document_is_quoted_in_its_place() {
 #[test]
 fn a_sentence_without_a_mark_or_with_one_that_does_not_exist_is_never_shown() {
     let sistole = hospital();
-    let model =
-        Model::writes("La dosis inicial de bisoprolol es de 1,25 mg. Es muy buena. [99]");
+    let model = Model::writes("La dosis inicial de bisoprolol es de 1,25 mg. Es muy buena. [99]");
     let answer = ask(&sistole, &model, QUESTION);
     assert_eq!(answer["generator"]["mode"], "extractive");
     assert_eq!(warnings(&answer), ["model_not_verified"]);
@@ -254,7 +256,11 @@ fn the_models_refusal_is_a_refusal() {
 fn what_the_documents_do_not_speak_of_is_declined_before_the_model_is_asked() {
     let sistole = hospital();
     let model = Model::writes("La capital es París. [1]");
-    let answer = ask(&sistole, &model, "¿Cuál es la dosis de amiodarona en la tirotoxicosis?");
+    let answer = ask(
+        &sistole,
+        &model,
+        "¿Cuál es la dosis de amiodarona en la tirotoxicosis?",
+    );
     assert_eq!(answer["status"], "declined");
     assert_eq!(model.times_asked(), 0);
 }
@@ -267,7 +273,9 @@ fn a_model_that_answers_in_another_language_is_asked_once_more_and_then_quoted_o
         begin(stream);
         say(
             stream,
-            &format!("The starting dose of bisoprolol is 1,25 mg for the patient with this. [{mark}]"),
+            &format!(
+                "The starting dose of bisoprolol is 1,25 mg for the patient with this. [{mark}]"
+            ),
         );
         finish(stream);
     });
@@ -302,7 +310,13 @@ fn whatever_goes_wrong_with_the_model_quotations_stand_in_and_say_so() {
         ("slow", slow),
         ("dropped", dropped),
         ("429", Model::answers("429 Too Many Requests", "{}")),
-        ("500", Model::answers("500 Internal Server Error", "{\"error\": {\"message\": \"x\"}}")),
+        (
+            "500",
+            Model::answers(
+                "500 Internal Server Error",
+                "{\"error\": {\"message\": \"x\"}}",
+            ),
+        ),
         ("nonsense", Model::answers("200 OK", "<html>no</html>")),
     ];
     for (fault, model) in faults {
@@ -334,7 +348,9 @@ fn a_sentence_is_streamed_as_soon_as_it_is_checked_and_before_the_next_is_writte
         let _ = waits.lock().unwrap().recv_timeout(Duration::from_secs(20));
         say(
             stream,
-            &format!(" inicie el bisoprolol si la frecuencia cardíaca es menor de 50 lpm. [{other}]"),
+            &format!(
+                " inicie el bisoprolol si la frecuencia cardíaca es menor de 50 lpm. [{other}]"
+            ),
         );
         finish(stream);
     });
@@ -369,7 +385,11 @@ fn a_sentence_is_streamed_as_soon_as_it_is_checked_and_before_the_next_is_writte
         }
     }
     assert_eq!(events.first().map(String::as_str), Some("retrieved"));
-    assert_eq!(events.last().map(String::as_str), Some("done"), "{events:?}");
+    assert_eq!(
+        events.last().map(String::as_str),
+        Some("done"),
+        "{events:?}"
+    );
     assert_eq!(
         events.iter().filter(|event| *event == "sentence").count(),
         2,

@@ -468,7 +468,7 @@ static void check_refusals() {
     for (int r = 0; r < 4; ++r) expect(std::string("choose refuses ") + names[r], chosen[2 * r + 1] == 0);
 }
 
-int main() {
+static void check_all() {
     check_rows();
     for (bool side_by_side : {false, true}) {
         check_rotation(9, 3, 64, side_by_side);
@@ -493,6 +493,16 @@ int main() {
     check_sampling(1000);
     check_sampling(33000);
     check_refusals();
-    std::printf(failures ? "%d checks failed\n" : "every check holds\n", failures);
+}
+
+int main() {
+    for (bool backwards : {false, true}) {
+        emulated::backwards = backwards;
+        check_all();
+    }
+    if (failures)
+        std::printf("%d checks failed\n", failures);
+    else
+        std::printf("every check holds\n");
     return failures != 0;
 }

@@ -3,7 +3,7 @@
 // threads of the warp or block; a wait that can never end is reported. The layout of the operands of
 // matrix loads and products follows the PTX manual. Slow and exact enough to find wrong indices,
 // missing barriers, reads past the end of a sequence and forgotten waits for copies; it says nothing
-// about speed, nor about races between threads that a barrier does not order.
+// about speed, and of races it finds only those that the order of the threads brings out.
 #pragma once
 #include <ucontext.h>
 
@@ -64,6 +64,8 @@ inline ucontext_t scheduler;
 inline Barrier block_barrier;
 inline std::function<void()> body;
 inline std::vector<uint4> dynamic;
+// Whether the last warp of a block runs first.
+inline bool backwards = false;
 
 inline void wait_at(Barrier &barrier) {
     unsigned generation = barrier.generation;
@@ -130,16 +132,24 @@ inline void run_block(unsigned threads) {
         thread.context.uc_link = &scheduler;
         makecontext(&thread.context, enter, 0);
     }
+    // Each warp goes as far as it can before the next one starts: what lacks a barrier meets another's
+    // past or future.
     for (;;) {
         bool moved = false, left = false;
-        for (unsigned i = 0; i < threads; ++i) {
-            Thread &thread = *pool[i];
-            if (thread.done) continue;
-            left = true;
-            if (thread.waits && thread.waits->generation == thread.waits_past) continue;
-            moved = true;
-            current = &thread;
-            swapcontext(&scheduler, &thread.context);
+        for (unsigned w = 0; w < warps; ++w) {
+            unsigned first = (backwards ? warps - 1 - w : w) * 32, last = min(first + 32, threads);
+            for (bool going = true; going;) {
+                going = false;
+                for (unsigned i = first; i < last; ++i) {
+                    Thread &thread = *pool[i];
+                    if (thread.done) continue;
+                    left = true;
+                    if (thread.waits && thread.waits->generation == thread.waits_past) continue;
+                    going = moved = true;
+                    current = &thread;
+                    swapcontext(&scheduler, &thread.context);
+                }
+            }
         }
         if (!left) return;
         if (!moved) {
@@ -273,9 +283,19 @@ inline void load_four(unsigned (&r)[4], const void *row, bool transposed) {
 inline void load_matrices(unsigned (&r)[4], const void *row) { load_four(r, row, false); }
 inline void load_matrices_transposed(unsigned (&r)[4], const void *row) { load_four(r, row, true); }
 
-// The copies are made when somebody waits for them, and not before.
+inline void make(const emulated::Copy &copy) {
+    if (copy.valid)
+        std::memcpy(copy.to, copy.from, 16);
+    else
+        std::memset(copy.to, 0, 16);
+}
+// Forwards, the copies are made when somebody waits for them and not before; backwards, at once. Both
+// are allowed to a GPU, and so is everything between.
 inline void copy16(void *to, const void *from, bool valid) {
-    emulated::current->open.push_back({to, from, valid});
+    if (emulated::backwards)
+        make({to, from, valid});
+    else
+        emulated::current->open.push_back({to, from, valid});
 }
 inline void copies_end() {
     emulated::current->groups.push_back(std::move(emulated::current->open));
@@ -284,12 +304,7 @@ inline void copies_end() {
 template <int PENDING> void copies_wait() {
     auto &groups = emulated::current->groups;
     while (groups.size() > PENDING) {
-        for (const auto &copy : groups.front()) {
-            if (copy.valid)
-                std::memcpy(copy.to, copy.from, 16);
-            else
-                std::memset(copy.to, 0, 16);
-        }
+        for (const auto &copy : groups.front()) make(copy);
         groups.erase(groups.begin());
     }
 }

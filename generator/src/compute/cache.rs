@@ -33,7 +33,10 @@ impl KvCache {
         shape.check()?;
         let as_values = (blocks, shape.kv_heads, BLOCK_TOKENS, shape.head_dim);
         let (dtype, as_keys) = if device.is_cpu() {
-            (DType::F16, (blocks, shape.kv_heads, shape.head_dim, BLOCK_TOKENS))
+            (
+                DType::F16,
+                (blocks, shape.kv_heads, shape.head_dim, BLOCK_TOKENS),
+            )
         } else {
             (DType::BF16, as_values)
         };

@@ -24,7 +24,10 @@ pub(crate) enum ComputeError {
 
 impl ComputeError {
     pub(crate) fn shape(operation: &'static str, detail: impl Into<String>) -> Self {
-        Self::Shape { operation, detail: detail.into() }
+        Self::Shape {
+            operation,
+            detail: detail.into(),
+        }
     }
 }
 

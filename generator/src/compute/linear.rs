@@ -1,15 +1,17 @@
 use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Tensor};
 
+use super::cpu;
 use super::error::ComputeError;
 use super::matrix::{Matrix, ggml_name};
 use super::ops;
 
-/// One matrix of a [`Linear`], and where its outputs stand in the row.
+/// One matrix of a [`Linear`] on CUDA, and where its outputs stand in the row.
+#[cfg(feature = "cuda")]
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
     pub(crate) matrix: Matrix,
-    /// f32 on CPU, `[outputs]`.
+    /// `[outputs]`.
     pub(crate) bias: Option<Tensor>,
     /// Index of its first output in the row.
     pub(crate) first: usize,
@@ -19,13 +21,19 @@ pub(crate) struct Part {
 /// The parts may differ in format; the activations are prepared once for all of them.
 #[derive(Clone, Debug)]
 pub(crate) struct Linear {
+    /// The parts on CUDA.
+    #[cfg(feature = "cuda")]
     parts: Vec<Part>,
+    /// The parts on CPU, in the order its kernels read them. One of the two is empty.
+    cpu: Vec<cpu::Part>,
     inputs: usize,
     outputs: usize,
 }
 
 impl Linear {
-    /// Checks that the parts fit together.
+    /// Checks that the parts fit together and, on CPU, rearranges quantised weights for its kernels.
+    /// A matrix that no one else holds is freed then; a table of embeddings that is the head too
+    /// (tied) is held twice.
     ///
     /// # Errors
     /// A format without kernels, inputs that are not whole blocks, parts with different inputs,
@@ -35,7 +43,9 @@ impl Linear {
         let parts = super::cuda::merge(parts)?;
         let inputs = parts.first().map_or(0, |(matrix, _)| matrix.inputs());
         let mut outputs = 0;
-        let mut placed = Vec::with_capacity(parts.len());
+        #[cfg(feature = "cuda")]
+        let mut on_cuda = Vec::new();
+        let mut on_cpu = Vec::new();
         for (matrix, bias) in parts {
             check(&matrix, inputs)?;
             let count = matrix.outputs();
@@ -44,16 +54,41 @@ impl Linear {
             {
                 return Err(ComputeError::shape(
                     "linear",
-                    format!("el sesgo tiene forma {:?} y hay {count} salidas", bias.dims()),
+                    format!(
+                        "el sesgo tiene forma {:?} y hay {count} salidas",
+                        bias.dims()
+                    ),
                 ));
             }
-            placed.push(Part { matrix, bias, first: outputs });
+            if matrix.is_on_cpu() {
+                on_cpu.push(cpu::Part::new(matrix, bias, outputs)?);
+            } else {
+                #[cfg(feature = "cuda")]
+                on_cuda.push(Part {
+                    matrix,
+                    bias,
+                    first: outputs,
+                });
+            }
             outputs += count;
         }
-        if placed.is_empty() {
-            return Err(ComputeError::shape("linear", "no hay ninguna matriz"));
+        #[cfg(feature = "cuda")]
+        let elsewhere = !on_cuda.is_empty();
+        #[cfg(not(feature = "cuda"))]
+        let elsewhere = false;
+        if on_cpu.is_empty() != elsewhere {
+            return Err(ComputeError::shape(
+                "linear",
+                "no hay matrices, o no están todas en el mismo dispositivo",
+            ));
         }
-        Ok(Self { parts: placed, inputs, outputs })
+        Ok(Self {
+            #[cfg(feature = "cuda")]
+            parts: on_cuda,
+            cpu: on_cpu,
+            inputs,
+            outputs,
+        })
     }
 
     /// `[rows, inputs]` to `[rows, outputs]`.
@@ -83,9 +118,18 @@ impl Linear {
 
     /// Bytes of all its weights.
     pub(crate) fn bytes(&self) -> usize {
-        self.parts.iter().map(|part| part.matrix.bytes()).sum()
+        let on_cpu = self.cpu.iter().map(cpu::Part::bytes).sum::<usize>();
+        #[cfg(feature = "cuda")]
+        let on_cpu = on_cpu + self.parts.iter().map(|p| p.matrix.bytes()).sum::<usize>();
+        on_cpu
     }
 
+    pub(super) fn on_cpu(&self) -> &[cpu::Part] {
+        &self.cpu
+    }
+
+    /// The parts on CUDA.
+    #[cfg(feature = "cuda")]
     pub(crate) fn parts(&self) -> &[Part] {
         &self.parts
     }
@@ -93,12 +137,18 @@ impl Linear {
 
 fn check(matrix: &Matrix, inputs: usize) -> Result<(), ComputeError> {
     if matrix.inputs() == 0 || matrix.outputs() == 0 {
-        return Err(ComputeError::shape("linear", "una matriz está vacía o no tiene dos dimensiones"));
+        return Err(ComputeError::shape(
+            "linear",
+            "una matriz está vacía o no tiene dos dimensiones",
+        ));
     }
     if matrix.inputs() != inputs {
         return Err(ComputeError::shape(
             "linear",
-            format!("una matriz tiene {} entradas y otra {inputs}", matrix.inputs()),
+            format!(
+                "una matriz tiene {} entradas y otra {inputs}",
+                matrix.inputs()
+            ),
         ));
     }
     match matrix {
@@ -107,7 +157,7 @@ fn check(matrix: &Matrix, inputs: usize) -> Result<(), ComputeError> {
             DType::F32 | DType::F16 | DType::BF16 => {
                 Err(ComputeError::shape("linear", "una matriz no es contigua"))
             }
-            other => Err(ComputeError::UnsupportedQuantization(format!("{other:?}"))),
+            _ => Err(ComputeError::UnsupportedQuantization(matrix.dtype_name())),
         },
         Matrix::Quantized(tensor) => match tensor.dtype() {
             GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16 => Ok(()),
@@ -132,7 +182,7 @@ fn check(matrix: &Matrix, inputs: usize) -> Result<(), ComputeError> {
                     ))
                 }
             }
-            other => Err(ComputeError::UnsupportedQuantization(ggml_name(other).to_owned())),
+            _ => Err(ComputeError::UnsupportedQuantization(matrix.dtype_name())),
         },
     }
 }

@@ -40,7 +40,10 @@ impl TokenMask {
 
     /// How many tokens are allowed.
     pub(crate) fn count(&self) -> usize {
-        self.words.iter().map(|word| word.count_ones() as usize).sum()
+        self.words
+            .iter()
+            .map(|word| word.count_ones() as usize)
+            .sum()
     }
 
     /// Bit `t % 32` of word `t / 32` is token `t`.
@@ -54,6 +57,7 @@ impl TokenMask {
     }
 
     /// Equal ids mean equal masks.
+    #[cfg(any(feature = "cuda", test))]
     pub(crate) fn id(&self) -> u64 {
         self.id
     }

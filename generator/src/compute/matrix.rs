@@ -35,6 +35,13 @@ impl Matrix {
         }
     }
 
+    pub(super) fn is_on_cpu(&self) -> bool {
+        match self {
+            Self::Dense(tensor) => tensor.device().is_cpu(),
+            Self::Quantized(tensor) => tensor.device().is_cpu(),
+        }
+    }
+
     /// Bytes the weights take.
     pub(crate) fn bytes(&self) -> usize {
         match self {

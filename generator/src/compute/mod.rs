@@ -16,7 +16,7 @@ mod ops;
 mod plan;
 mod rope;
 
-pub(crate) use cache::{KvCache, KvLayer};
+pub(crate) use cache::KvCache;
 #[cfg(feature = "cuda")]
 pub(crate) use cuda::{free_memory, open};
 pub(crate) use error::ComputeError;
@@ -24,7 +24,7 @@ pub(crate) use linear::Linear;
 pub(crate) use mask::{Chosen, RowChoice, TokenMask};
 pub(crate) use matrix::Matrix;
 pub(crate) use ops::{
-    add, add_rms_norm, attend, choose, embed, rms_norm, rotate_and_store, silu_mul, take_rows,
+    add_rms_norm, attend, choose, embed, rms_norm, rotate_and_store, silu_mul, take_rows,
 };
-pub(crate) use plan::{BLOCK_TOKENS, DevicePlan, HeadShape, Span, StepPlan};
+pub(crate) use plan::{BLOCK_TOKENS, HeadShape, Span, StepPlan};
 pub(crate) use rope::{RopeTable, RotaryStyle};

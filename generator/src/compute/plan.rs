@@ -37,7 +37,10 @@ impl HeadShape {
         if sound {
             Ok(())
         } else {
-            Err(ComputeError::shape("cabezas de atención", format!("{self:?}")))
+            Err(ComputeError::shape(
+                "cabezas de atención",
+                format!("{self:?}"),
+            ))
         }
     }
 }
@@ -104,7 +107,10 @@ impl StepPlan {
         let mut next = 0;
         for span in &self.spans {
             if span.first_row != next || span.rows == 0 || span.rows > span.context {
-                return refuse(format!("tramo de {} filas desde {}", span.rows, span.first_row));
+                return refuse(format!(
+                    "tramo de {} filas desde {}",
+                    span.rows, span.first_row
+                ));
             }
             if span.blocks.len() < span.context.div_ceil(BLOCK_TOKENS) {
                 return refuse(format!(
@@ -118,12 +124,19 @@ impl StepPlan {
                 return refuse(format!("un tramo acaba en la fila {next}"));
             };
             let start = span.context - span.rows;
-            if positions.iter().enumerate().any(|(i, &p)| p as usize != start + i) {
+            if positions
+                .iter()
+                .enumerate()
+                .any(|(i, &p)| p as usize != start + i)
+            {
                 return refuse("las posiciones de un tramo no son consecutivas".to_owned());
             }
         }
         if next != self.positions.len() {
-            return refuse(format!("los tramos cubren {next} de {} filas", self.positions.len()));
+            return refuse(format!(
+                "los tramos cubren {next} de {} filas",
+                self.positions.len()
+            ));
         }
         let mut slots = self.slots.clone();
         slots.sort_unstable();

@@ -32,7 +32,10 @@ impl RopeTable {
     ) -> Result<Self, ComputeError> {
         let half = inverse_frequencies.len();
         if half == 0 || max_positions == 0 {
-            return Err(ComputeError::shape("rope", "no hay frecuencias o posiciones"));
+            return Err(ComputeError::shape(
+                "rope",
+                "no hay frecuencias o posiciones",
+            ));
         }
         let mut cos = Vec::with_capacity(half * max_positions);
         let mut sin = Vec::with_capacity(half * max_positions);

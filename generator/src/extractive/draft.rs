@@ -2,6 +2,7 @@
 
 use domain::{Analyzer, Evidence, Language, PassageId, Question};
 
+use super::ExtractiveConfig;
 use crate::extractive::asked::Asked;
 use crate::extractive::choose::choose;
 use crate::extractive::drugs::Drugs;
@@ -9,7 +10,6 @@ use crate::extractive::score::{Scored, score};
 use crate::extractive::subject::Subject;
 use crate::extractive::units::{Unit, units};
 use crate::extractive::wanted::Wanted;
-use super::ExtractiveConfig;
 use crate::{DeclineReason, Draft, DraftSentence, Mark, Weakness};
 
 /// The evidence read for a question: its units, and those that may answer, best first.

@@ -138,6 +138,11 @@ impl GrammarState {
         Self { length, ..self }
     }
 
+    /// The state as far as it decides what may follow within a token.
+    pub(super) const fn key_within(self) -> Self {
+        Self { length: 0, ..self }
+    }
+
     /// The state after one byte; `None` where it may not come.
     #[inline]
     pub(super) fn step(self, byte: u8, overlong: bool, rules: &Rules) -> Option<Self> {
@@ -251,7 +256,9 @@ impl Place {
             Self::Mark(marks, value) => match class {
                 Class::Digit => {
                     let value = value.checked_mul(10)?.checked_add(c as u8 - b'0')?;
-                    marks.may_begin(value, rules).then_some(Self::Mark(marks, value))
+                    marks
+                        .may_begin(value, rules)
+                        .then_some(Self::Mark(marks, value))
                 }
                 Class::Close => Some(Self::Marked(marks.with(value, rules)?)),
                 _ => None,

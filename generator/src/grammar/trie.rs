@@ -1,6 +1,7 @@
 //! The vocabulary as a tree of bytes, laid out so that walking it is one pass over memory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
 
 use crate::model::ModelTokenizer;
 
@@ -19,7 +20,7 @@ const NONE: u32 = u32::MAX;
 ///
 /// The nodes stand in depth-first order: what follows a node is its first child, and `past` is the
 /// node after all that begin like it, to go on from where the node may not be. A node takes 10
-/// bytes; a vocabulary of 256,000 has some 700,000 nodes.
+/// bytes; one of 255,000 tokens has 890,000 nodes.
 pub(super) struct TokenTrie {
     bytes: Vec<u8>,
     depths: Vec<u8>,
@@ -86,40 +87,81 @@ impl TokenTrie {
         self.vocab
     }
 
-    /// Bytes of memory.
-    pub(super) fn memory(&self) -> usize {
-        self.bytes.len() * 10 + self.twins.len() * 8
-    }
-
     /// Calls `take` with every token that leads from `start` through `step` without dying.
-    pub(super) fn walk<S: Copy>(
+    pub(super) fn walk<S: Copy + Eq + Hash>(
         &self,
         start: S,
         step: impl Fn(S, u8) -> Option<S>,
         mut take: impl FnMut(u32),
     ) {
-        let mut states = [start; MAX_TOKEN_BYTES + 1];
+        let mut steps = Steps::new(step);
+        let mut path = [0; MAX_TOKEN_BYTES + 1];
+        path[0] = steps.number(start);
         let mut twins = self.twins.iter().peekable();
         let mut node = 0;
         while node < self.bytes.len() {
             let depth = self.depths[node] as usize;
-            match step(states[depth - 1], self.bytes[node]) {
-                None => node = self.past[node] as usize,
-                Some(state) => {
-                    states[depth] = state;
-                    if self.tokens[node] != NONE {
-                        take(self.tokens[node]);
-                        while let Some((at, token)) =
-                            twins.next_if(|(at, _)| (*at as usize) <= node)
-                        {
-                            if *at as usize == node {
-                                take(*token);
-                            }
-                        }
+            let state = steps.after(path[depth - 1], self.bytes[node]);
+            if state == DEAD {
+                node = self.past[node] as usize;
+                continue;
+            }
+            path[depth] = state;
+            if self.tokens[node] != NONE {
+                take(self.tokens[node]);
+                while let Some((at, token)) = twins.next_if(|(at, _)| (*at as usize) <= node) {
+                    if *at as usize == node {
+                        take(*token);
                     }
-                    node += 1;
                 }
             }
+            node += 1;
         }
+    }
+}
+
+/// The states met on a walk, by number, and the steps between them: hundreds of thousands of nodes
+/// meet some hundreds of states.
+struct Steps<S, F> {
+    step: F,
+    numbers: HashMap<S, u16>,
+    states: Vec<S>,
+    table: Vec<[u16; 256]>,
+}
+
+/// No state.
+const DEAD: u16 = u16::MAX;
+/// A step not taken yet.
+const UNKNOWN: u16 = u16::MAX - 1;
+
+impl<S: Copy + Eq + Hash, F: Fn(S, u8) -> Option<S>> Steps<S, F> {
+    fn new(step: F) -> Self {
+        Self {
+            step,
+            numbers: HashMap::new(),
+            states: Vec::new(),
+            table: Vec::new(),
+        }
+    }
+
+    fn number(&mut self, state: S) -> u16 {
+        *self.numbers.entry(state).or_insert_with(|| {
+            self.states.push(state);
+            self.table.push([UNKNOWN; 256]);
+            (self.states.len() - 1) as u16
+        })
+    }
+
+    fn after(&mut self, state: u16, byte: u8) -> u16 {
+        let known = self.table[state as usize][byte as usize];
+        if known != UNKNOWN {
+            return known;
+        }
+        let next = match (self.step)(self.states[state as usize], byte) {
+            Some(next) => self.number(next),
+            None => DEAD,
+        };
+        self.table[state as usize][byte as usize] = next;
+        next
     }
 }

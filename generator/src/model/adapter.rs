@@ -44,13 +44,17 @@ impl Adapter {
                 return Err(refuse(format!("cambia «{target}», que no es una matriz")));
             };
             if slot == Slot::Embedding || slot == Slot::Head {
-                return Err(refuse("cambia el vocabulario; solo se admiten las proyecciones de las capas"));
+                return Err(refuse(
+                    "cambia el vocabulario; solo se admiten las proyecciones de las capas",
+                ));
             }
             let rank = pattern(&json, "rank_pattern", &target).unwrap_or(rank as f64);
             let alpha = pattern(&json, "alpha_pattern", &target).unwrap_or(alpha);
             let own = shards.entry(&a)?.shape.first().copied().unwrap_or(0);
             if own as f64 != rank {
-                return Err(refuse(format!("«{a}» es de rango {own} y la configuración dice {rank}")));
+                return Err(refuse(format!(
+                    "«{a}» es de rango {own} y la configuración dice {rank}"
+                )));
             }
             shards.check(&a, &[own, inputs])?;
             shards.check(&b, &[outputs, own])?;
@@ -69,8 +73,14 @@ impl Adapter {
                     **name == a || **name == b
                 })
             };
-            let other = names.iter().find(|name| !known(name)).copied().unwrap_or("?");
-            return Err(refuse(format!("contiene «{other}», que este modelo no tiene")));
+            let other = names
+                .iter()
+                .find(|name| !known(name))
+                .copied()
+                .unwrap_or("?");
+            return Err(refuse(format!(
+                "contiene «{other}», que este modelo no tiene"
+            )));
         }
         Ok(Self { shards, scales })
     }

@@ -187,7 +187,9 @@ fn refuse_variants(json: &Json<'_>) -> Result<(), LoadError> {
             method.unwrap_or("?")
         )));
     }
-    if let Some(act) = json.get("hidden_act").or_else(|| json.get("hidden_activation"))
+    if let Some(act) = json
+        .get("hidden_act")
+        .or_else(|| json.get("hidden_activation"))
         && !matches!(act.as_str(), Some("silu" | "swish"))
     {
         return Err(LoadError::unsupported(format!("la activación {act}")));

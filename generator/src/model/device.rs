@@ -13,12 +13,10 @@ pub(crate) fn device(choice: DeviceChoice) -> Result<Device, LoadError> {
         } else {
             Device::Cpu
         }),
-        DeviceChoice::Cuda(number) => {
-            open(number).map_err(|source| LoadError::Device {
-                device: format!("cuda:{number}"),
-                source,
-            })
-        }
+        DeviceChoice::Cuda(number) => open(number).map_err(|source| LoadError::Device {
+            device: format!("cuda:{number}"),
+            source,
+        }),
     }
 }
 
@@ -46,7 +44,9 @@ fn host_available() -> u64 {
     std::fs::read_to_string("/proc/meminfo")
         .ok()
         .and_then(|text| {
-            let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
+            let line = text
+                .lines()
+                .find(|line| line.starts_with("MemAvailable:"))?;
             let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
             kib.checked_mul(1024)
         })
@@ -63,7 +63,9 @@ fn container_available() -> u64 {
     let used = read("memory.current").and_then(number).unwrap_or(0);
     let cached = read("memory.stat")
         .and_then(|text| {
-            let line = text.lines().find(|line| line.starts_with("inactive_file "))?;
+            let line = text
+                .lines()
+                .find(|line| line.starts_with("inactive_file "))?;
             line.split_whitespace().nth(1)?.parse::<u64>().ok()
         })
         .unwrap_or(0);

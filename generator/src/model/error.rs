@@ -12,13 +12,17 @@ use crate::store::ManifestError;
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// Nothing at the path.
-    #[error("no existe el modelo «{name}»: compruebe la ruta o descárguelo con «sistole models pull»")]
+    #[error(
+        "no existe el modelo «{name}»: compruebe la ruta o descárguelo con «sistole models pull»"
+    )]
     NotFound {
         /// Last part of the path.
         name: String,
     },
     /// A folder with neither `config.json` nor one `.gguf` file.
-    #[error("la carpeta «{name}» no contiene un modelo: falta config.json con sus pesos safetensors, o un archivo .gguf")]
+    #[error(
+        "la carpeta «{name}» no contiene un modelo: falta config.json con sus pesos safetensors, o un archivo .gguf"
+    )]
     NotAModel {
         /// Last part of the path.
         name: String,
@@ -84,7 +88,9 @@ pub enum LoadError {
         file: String,
     },
     /// A file of weights that ends early or has bytes too many.
-    #[error("el archivo de pesos «{file}» está incompleto ({found} bytes de {expected}): vuelva a descargarlo")]
+    #[error(
+        "el archivo de pesos «{file}» está incompleto ({found} bytes de {expected}): vuelva a descargarlo"
+    )]
     ShardTruncated {
         /// File name.
         file: String,
@@ -109,7 +115,9 @@ pub enum LoadError {
         name: String,
     },
     /// A tensor of another shape than the configuration says.
-    #[error("el tensor «{name}» mide {found:?} y debería medir {expected:?}: los pesos no son de esta configuración")]
+    #[error(
+        "el tensor «{name}» mide {found:?} y debería medir {expected:?}: los pesos no son de esta configuración"
+    )]
     TensorShape {
         /// Name in the file.
         name: String,
@@ -156,13 +164,19 @@ pub enum LoadError {
     #[error("tokenizer.json no corresponde a este GGUF: use el del mismo modelo, o quítelo")]
     TokenizerDiffers,
     /// Neither the files nor the vocabulary say how a conversation is written.
-    #[error("el modelo no trae plantilla de conversación: use la versión «instruct» o añada chat_template.jinja")]
+    #[error(
+        "el modelo no trae plantilla de conversación: use la versión «instruct» o añada chat_template.jinja"
+    )]
     NoTemplate,
     /// No token ends a turn: the model would never stop.
-    #[error("el modelo no dice qué símbolo termina su respuesta (eos_token_id): complete generation_config.json")]
+    #[error(
+        "el modelo no dice qué símbolo termina su respuesta (eos_token_id): complete generation_config.json"
+    )]
     NoStop,
     /// A window larger than the model was trained for.
-    #[error("se ha pedido una ventana de {wanted} símbolos y el modelo llega a {most}: reduzca context_tokens")]
+    #[error(
+        "se ha pedido una ventana de {wanted} símbolos y el modelo llega a {most}: reduzca context_tokens"
+    )]
     Window {
         /// Asked for, in tokens.
         wanted: usize,

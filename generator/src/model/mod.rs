@@ -12,9 +12,9 @@ mod config;
 mod device;
 mod error;
 mod folder;
+mod gguf;
 #[cfg(test)]
 mod golden;
-mod gguf;
 #[cfg(test)]
 mod malformed;
 mod open;
@@ -45,7 +45,7 @@ pub(crate) use random::RandomFormat;
 pub use rope::{Rope, RopeScaling};
 pub use shapes::{Shape, UnknownShape};
 pub use template::TemplateError;
-pub(crate) use template::{ChatTemplate, Rendered, Role, Turn};
+pub(crate) use template::{ChatTemplate, Role, Turn};
 pub use tokenizer::TokenizerError;
 pub(crate) use tokenizer::{ModelTokenizer, StreamDecoder};
 pub(crate) use weights::{LayerWeights, Weights};

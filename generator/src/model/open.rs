@@ -15,7 +15,7 @@ use super::options::LoadOptions;
 use super::plan::MemoryPlan;
 use super::shards::read_json_if_any;
 use super::template::ChatTemplate;
-use super::tokenizer::{ModelTokenizer, TokenizerError};
+use super::tokenizer::ModelTokenizer;
 use super::weights::Weights;
 use super::{Model, last_name};
 use crate::compute::BLOCK_TOKENS;
@@ -114,7 +114,10 @@ fn find(path: &Path) -> Result<Found, LoadError> {
     })?;
     let mut ggufs: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|file| file.extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf")))
+        .filter(|file| {
+            file.extension()
+                .is_some_and(|end| end.eq_ignore_ascii_case("gguf"))
+        })
         .collect();
     if published.iter().any(|file| has(file)) || (ggufs.is_empty() && has("config.json")) {
         return Ok(Found::Published(path.to_owned()));
@@ -132,9 +135,7 @@ fn find(path: &Path) -> Result<Found, LoadError> {
 fn tokenizer(headers: &Headers, folder: &Path) -> Result<ModelTokenizer, LoadError> {
     let beside = folder.join("tokenizer.json");
     match headers {
-        Headers::Gguf(gguf) if !beside.exists() => {
-            Ok(ModelTokenizer::from_gguf(gguf.metadata())?)
-        }
+        Headers::Gguf(gguf) if !beside.exists() => Ok(ModelTokenizer::from_gguf(gguf.metadata())?),
         Headers::Gguf(gguf) => {
             let read = ModelTokenizer::from_file(&beside)?;
             if gguf.agrees_with(&read) {
@@ -162,7 +163,9 @@ fn complete_stops(
         config.check("generation_config.json")?;
     }
     let usual = TURN_ENDS.iter().filter_map(|text| tokenizer.id_of(text));
-    config.stop_ids.extend(usual.filter(|id| tokenizer.special(*id)));
+    config
+        .stop_ids
+        .extend(usual.filter(|id| tokenizer.special(*id)));
     if config.stop_ids.is_empty() {
         return Err(LoadError::NoStop);
     }
@@ -251,12 +254,11 @@ fn digest_files(folder: &Path, weights: &[&str]) -> Result<String, LoadError> {
 fn digest_loose(folder: &Path, weights: &[&str]) -> Result<String, LoadError> {
     let mut files = BTreeMap::new();
     for name in weights {
-        let read = digest_file(&folder.join(name), &mut |_| {}).map_err(|source| {
-            LoadError::Read {
+        let read =
+            digest_file(&folder.join(name), &mut |_| {}).map_err(|source| LoadError::Read {
                 file: (*name).to_owned(),
                 source,
-            }
-        })?;
+            })?;
         if weights.len() == 1 {
             return Ok(read.sha256);
         }

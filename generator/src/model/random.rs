@@ -7,6 +7,7 @@ use std::sync::Arc;
 use candle_core::quantized::{GgmlDType, QStorage, QTensor};
 use candle_core::{DType, Device, Tensor};
 
+use super::Model;
 use super::config::ModelConfig;
 use super::error::LoadError;
 use super::plan::MemoryPlan;
@@ -14,7 +15,6 @@ use super::template::ChatTemplate;
 use super::tensors::Slot;
 use super::tokenizer::ModelTokenizer;
 use super::weights::{Source, Weights};
-use super::Model;
 use crate::compute::{Matrix, RotaryStyle};
 
 /// The format of random matrices.
@@ -46,7 +46,13 @@ impl Model {
         let tokenizer = ModelTokenizer::from_json(byte_tokenizer().as_bytes())?;
         let tokenizer = tokenizer.fit_to(config.vocab)?;
         let bytes = weights.bytes() as u64;
-        let plan = MemoryPlan::new(&config, bytes, config.max_positions, config.max_positions, u64::MAX);
+        let plan = MemoryPlan::new(
+            &config,
+            bytes,
+            config.max_positions,
+            config.max_positions,
+            u64::MAX,
+        );
         Ok(Self {
             context_tokens: config.max_positions,
             cache_tokens: config.max_positions,
@@ -132,7 +138,11 @@ impl Source for Random<'_> {
         let shape = slot.shape(self.config);
         let count = shape.iter().product();
         let around_one = self.draw(count, 0.1).into_iter().map(|value| 1.0 + value);
-        Ok(Tensor::from_vec(around_one.collect::<Vec<_>>(), shape, &Device::Cpu)?)
+        Ok(Tensor::from_vec(
+            around_one.collect::<Vec<_>>(),
+            shape,
+            &Device::Cpu,
+        )?)
     }
 }
 
@@ -153,7 +163,8 @@ pub(super) fn byte_tokenizer() -> String {
             )
         })
         .collect();
-    let level = r#"{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true}"#;
+    let level =
+        r#"{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true}"#;
     format!(
         r#"{{"version":"1.0","truncation":null,"padding":null,"added_tokens":[{}],"normalizer":null,"pre_tokenizer":{level},"post_processor":null,"decoder":{level},"model":{{"type":"BPE","dropout":null,"unk_token":null,"continuing_subword_prefix":null,"end_of_word_suffix":null,"fuse_unk":false,"byte_fallback":false,"ignore_merges":false,"vocab":{{{vocab}}},"merges":[]}}}}"#,
         added.join(",")

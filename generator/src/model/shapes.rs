@@ -5,13 +5,13 @@ use std::str::FromStr;
 
 use candle_core::DType;
 
+use super::Model;
 use super::config::{Architecture, ModelConfig};
 use super::device::device;
 use super::error::LoadError;
 use super::options::DeviceChoice;
 use super::random::RandomFormat;
 use super::rope::Rope;
-use super::Model;
 
 /// The shape of a published model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -234,7 +234,11 @@ fn weight_map(index: &Value, file: &str) -> Result<BTreeMap<String, String>, Loa
     map.iter()
         .map(|(tensor, shard)| match shard.as_str() {
             Some(shard) => Ok((tensor.clone(), shard.to_owned())),
-            None => Err(LoadError::invalid_key(file, "weight_map", "no nombra archivos")),
+            None => Err(LoadError::invalid_key(
+                file,
+                "weight_map",
+                "no nombra archivos",
+            )),
         })
         .collect()
 }

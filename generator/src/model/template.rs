@@ -21,7 +21,9 @@ pub enum TemplateError {
     #[error("la plantilla de conversación del modelo no es válida: revise chat_template")]
     Syntax(#[source] minijinja::Error),
     /// It refused the turns with `raise_exception`.
-    #[error("la plantilla de conversación del modelo rechaza la conversación: revise chat_template")]
+    #[error(
+        "la plantilla de conversación del modelo rechaza la conversación: revise chat_template"
+    )]
     Raised(#[source] minijinja::Error),
     /// It runs without end, or makes a text without end.
     #[error("la plantilla de conversación del modelo no termina: revise chat_template")]
@@ -30,7 +32,9 @@ pub enum TemplateError {
     #[error("la plantilla de conversación del modelo falla: revise chat_template")]
     Failed(#[source] minijinja::Error),
     /// It left out a turn: without it the model would answer from nothing.
-    #[error("la plantilla de conversación del modelo omite parte de la conversación: revise chat_template")]
+    #[error(
+        "la plantilla de conversación del modelo omite parte de la conversación: revise chat_template"
+    )]
     DropsTurn,
 }
 
@@ -109,10 +113,14 @@ impl ChatTemplate {
             .map_err(TemplateError::Syntax)?;
         environment.set_syntax(syntax);
         environment.set_fuel(Some(FUEL));
-        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-        environment.add_function("raise_exception", |message: String| -> Result<Value, Error> {
-            Err(Error::new(ErrorKind::InvalidOperation, message).with_source(RaisedByTemplate))
-        });
+        environment
+            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.add_function(
+            "raise_exception",
+            |message: String| -> Result<Value, Error> {
+                Err(Error::new(ErrorKind::InvalidOperation, message).with_source(RaisedByTemplate))
+            },
+        );
         environment
             .add_template_owned(NAME, source.to_owned())
             .map_err(TemplateError::Syntax)?;

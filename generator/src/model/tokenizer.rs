@@ -17,13 +17,17 @@ use super::token_bytes::{TokenBytes, fallback_byte};
 #[derive(Debug, thiserror::Error)]
 pub enum TokenizerError {
     /// The file cannot be read.
-    #[error("no se puede leer el tokenizador del modelo: compruebe que tokenizer.json existe y se puede abrir")]
+    #[error(
+        "no se puede leer el tokenizador del modelo: compruebe que tokenizer.json existe y se puede abrir"
+    )]
     Read(#[source] std::io::Error),
     /// It is no tokenizer, or breaks its own rules.
     #[error("el tokenizador del modelo está dañado: vuelva a descargar el modelo")]
     Invalid(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A GGUF file whose tokenizer is of a kind that is not read.
-    #[error("el tokenizador del GGUF es de un tipo que no se admite ({kind}): ponga tokenizer.json junto al GGUF")]
+    #[error(
+        "el tokenizador del GGUF es de un tipo que no se admite ({kind}): ponga tokenizer.json junto al GGUF"
+    )]
     Unsupported {
         /// The kind it names.
         kind: String,
@@ -187,7 +191,10 @@ impl ModelTokenizer {
     fn find_controls(&self, text: &str, data: &[Range<usize>]) -> Vec<(Range<usize>, &Control)> {
         let mut found = Vec::new();
         let mut start = 0;
-        let ends = data.iter().cloned().chain(std::iter::once(text.len()..text.len()));
+        let ends = data
+            .iter()
+            .cloned()
+            .chain(std::iter::once(text.len()..text.len()));
         for next in ends {
             let mut at = start;
             while at < next.start {

@@ -50,7 +50,9 @@ pub enum PromptError {
     #[error("no hay pasajes con los que responder")]
     NoPassages,
     /// The question and the rules alone are over the budget.
-    #[error("la pregunta es demasiado larga para este modelo ({needed} símbolos y caben {budget}): acórtela")]
+    #[error(
+        "la pregunta es demasiado larga para este modelo ({needed} símbolos y caben {budget}): acórtela"
+    )]
     QuestionTooLong {
         /// Tokens of the prompt without passages.
         needed: usize,
@@ -172,8 +174,9 @@ fn user_turn(request: &PromptRequest<'_>, shown: &[&EvidencePassage]) -> String 
         if let Some(day) = source.effective_from {
             let _ = write!(text, " · {day}");
         }
-        for heading in &evidence.passage.section {
-            let _ = write!(text, " · {}", data::line(heading));
+        let headings = evidence.passage.section.iter().map(|one| data::line(one));
+        for heading in headings.filter(|heading| !heading.is_empty()) {
+            let _ = write!(text, " · {heading}");
         }
         let _ = write!(text, "\n{}\n\n", data::passage(&evidence.passage.text));
     }

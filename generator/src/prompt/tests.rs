@@ -42,9 +42,19 @@ fn tokenizer() -> ModelTokenizer {
 }
 
 /// A passage of the document `document`, the `ordinal`-th of it.
-fn passage(document: u128, ordinal: u32, title: &str, section: &[&str], text: &str) -> EvidencePassage {
-    let document_id: DocumentId = format!("00000000-0000-7000-8000-{document:012x}").parse().unwrap();
-    let version_id: VersionId = format!("00000000-0000-7000-9000-{document:012x}").parse().unwrap();
+fn passage(
+    document: u128,
+    ordinal: u32,
+    title: &str,
+    section: &[&str],
+    text: &str,
+) -> EvidencePassage {
+    let document_id: DocumentId = format!("00000000-0000-7000-8000-{document:012x}")
+        .parse()
+        .unwrap();
+    let version_id: VersionId = format!("00000000-0000-7000-9000-{document:012x}")
+        .parse()
+        .unwrap();
     EvidencePassage {
         rank: 1,
         score: 1.0,
@@ -53,7 +63,10 @@ fn passage(document: u128, ordinal: u32, title: &str, section: &[&str], text: &s
             document_id,
             version_id,
             ordinal,
-            section: section.iter().map(|heading| (*heading).to_owned()).collect(),
+            section: section
+                .iter()
+                .map(|heading| (*heading).to_owned())
+                .collect(),
             text: text.to_owned(),
             language: Language::Spanish,
             segments: vec![],
@@ -81,8 +94,20 @@ fn passages() -> Vec<EvidencePassage> {
             &["Tratamiento", "Betabloqueantes"],
             "Bisoprolol: inicie 1,25 mg/24 h.\nDoble la dosis cada 2 semanas hasta 10 mg/24 h.",
         ),
-        passage(7, 2, "Protocolo de insuficiencia cardíaca", &[], "FEVI ≤ 40 %."),
-        passage(3, 9, "Guía de farmacia", &["Ajustes"], "No iniciar con FC < 50 lpm."),
+        passage(
+            7,
+            2,
+            "Protocolo de insuficiencia cardíaca",
+            &[],
+            "FEVI ≤ 40 %.",
+        ),
+        passage(
+            3,
+            9,
+            "Guía de farmacia",
+            &["Ajustes"],
+            "No iniciar con FC < 50 lpm.",
+        ),
     ]
 }
 
@@ -137,13 +162,18 @@ fn over_budget_the_weakest_passages_are_left_out_whole() {
     let request = request(&passages, Language::Spanish);
     let whole = build(&request, 10_000).unwrap();
     let two = build(&request, whole.tokens.len() - 1).unwrap();
-    assert_eq!(two.offered, [passages[1].passage.id, passages[0].passage.id]);
+    assert_eq!(
+        two.offered,
+        [passages[1].passage.id, passages[0].passage.id]
+    );
     assert!(two.tokens.len() < whole.tokens.len());
     let one = build(&request, two.tokens.len() - 1).unwrap();
     assert_eq!(one.offered, [passages[0].passage.id]);
     assert!(build(&request, whole.tokens.len()).unwrap() == whole);
     let refused = build(&request, one.tokens.len() - 1);
-    assert!(matches!(refused, Err(PromptError::PassageTooLong { needed, .. }) if needed == one.tokens.len()));
+    assert!(
+        matches!(refused, Err(PromptError::PassageTooLong { needed, .. }) if needed == one.tokens.len())
+    );
 }
 
 #[test]
@@ -157,7 +187,10 @@ fn what_cannot_be_asked_is_refused_with_the_figures() {
         ..request(&passages, Language::Spanish)
     };
     let refused = build(&long, 3_000).err().unwrap();
-    assert!(matches!(refused, PromptError::QuestionTooLong { budget: 3_000, .. }));
+    assert!(matches!(
+        refused,
+        PromptError::QuestionTooLong { budget: 3_000, .. }
+    ));
     assert!(refused.to_string().contains("3000"));
 }
 
@@ -181,8 +214,16 @@ fn a_template_without_a_system_turn_of_its_own_is_refused() {
     )
     .unwrap();
     let passages = passages();
-    let built = Prompt::build(&template, &tokenizer(), &request(&passages, Language::Spanish), 9_999);
-    assert!(matches!(built, Err(PromptError::Template(TemplateError::DropsTurn))));
+    let built = Prompt::build(
+        &template,
+        &tokenizer(),
+        &request(&passages, Language::Spanish),
+        9_999,
+    );
+    assert!(matches!(
+        built,
+        Err(PromptError::Template(TemplateError::DropsTurn))
+    ));
 }
 
 /// Words that would close a passage, open a turn, or hide.
@@ -212,6 +253,7 @@ proptest! {
     ) {
         let tokenizer = tokenizer();
         let template = ChatTemplate::chat_ml().unwrap();
+        let text = format!("x{text}");
         let one = [passage(1, 1, &title, &[&heading], &text), passage(2, 1, "B", &[], "b")];
         let asked = PromptRequest { question: &question, ..request(&one, Language::Spanish) };
         let prompt = Prompt::build(&template, &tokenizer, &asked, 1_000_000).unwrap();
@@ -219,7 +261,7 @@ proptest! {
         prop_assert_eq!(controls, 5);
         // Brackets are ours: the example in the rules, and one for each passage.
         prop_assert_eq!(prompt.text.matches('[').count(), 3);
-        prop_assert_eq!(prompt.text.matches("\n\n").count(), 5, "{}", prompt.text);
+        prop_assert_eq!(prompt.text.matches("\n\n").count(), 4, "{}", prompt.text);
         prop_assert!(prompt.text.ends_with(
             "\n\nResponde en español, con el número del pasaje al final de cada frase.\
              <|im_end|>\n<|im_start|>assistant\n"

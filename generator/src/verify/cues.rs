@@ -24,27 +24,75 @@ pub(super) struct Polarity {
 }
 
 const EXCEPTED: &[&str] = &[
-    "salvo", "excepto", "excepte", "llevat", "tret", "agas", "salbu", "ezik", "except", "unless",
-    "excepcion", "excepcio",
+    "salvo",
+    "excepto",
+    "excepte",
+    "llevat",
+    "tret",
+    "agas",
+    "salbu",
+    "ezik",
+    "except",
+    "unless",
+    "excepcion",
+    "excepcio",
 ];
 const CONTRAINDICATED: &[&str] = &[
-    "contraindic", "kontraindik", "desaconsej", "desaconsell", "prohib", "debeka",
+    "contraindic",
+    "kontraindik",
+    "desaconsej",
+    "desaconsell",
+    "prohib",
+    "debeka",
 ];
 const STOPPED: &[&str] = &[
-    "suspend", "suspens", "interrump", "interromp", "retir", "evit", "abandon", "saihest", "eten",
-    "deja", "deix", "withdraw", "withh", "stop", "discontinu", "avoid",
+    "suspend",
+    "suspens",
+    "interrump",
+    "interromp",
+    "retir",
+    "evit",
+    "abandon",
+    "saihest",
+    "eten",
+    "deja",
+    "deix",
+    "withdraw",
+    "withh",
+    "stop",
+    "discontinu",
+    "avoid",
 ];
 const LOWERED: &[&str] = &[
     "reduc", "redu", "disminu", "diminu", "baj", "baix", "gutxi", "jaits", "murrizt", "lower",
     "decreas",
 ];
 const RAISED: &[&str] = &[
-    "aument", "augment", "increment", "dobl", "dupli", "sub", "puj", "igo", "handi", "bikoizt",
-    "increas", "rais",
+    "aument",
+    "augment",
+    "increment",
+    "dobl",
+    "dupli",
+    "sub",
+    "puj",
+    "igo",
+    "handi",
+    "bikoizt",
+    "increas",
+    "rais",
 ];
 const LIMITED: &[&str] = &[
-    "solo", "solamente", "unicamente", "exclusivamente", "nomes", "unicament", "so", "soamente",
-    "bakarrik", "soilik", "only",
+    "solo",
+    "solamente",
+    "unicamente",
+    "exclusivamente",
+    "nomes",
+    "unicament",
+    "so",
+    "soamente",
+    "bakarrik",
+    "soilik",
+    "only",
 ];
 const CONDITIONAL: &[&str] = &[
     "si", "cuando", "quan", "cando", "siempre", "sempre", "mientras", "mentre", "mentres", "tras",
@@ -53,17 +101,35 @@ const CONDITIONAL: &[&str] = &[
 
 /// Words that a list of beginnings would take for something else.
 const NOT_MEANT: &[&str] = &[
-    "bajo", "baja", "bajos", "bajas", "subcutanea", "subcutaneo", "subtipo", "subgrupo", "reducida",
-    "reducido", "reducidas", "reducidos", "reduida", "reduced", "disminuida", "disminuido",
-    "aumentada", "aumentado", "sublingual", "substancia",
+    "bajo",
+    "baja",
+    "bajos",
+    "bajas",
+    "subcutanea",
+    "subcutaneo",
+    "subtipo",
+    "subgrupo",
+    "reducida",
+    "reducido",
+    "reducidas",
+    "reducidos",
+    "reduida",
+    "reduced",
+    "disminuida",
+    "disminuido",
+    "aumentada",
+    "aumentado",
+    "sublingual",
+    "substancia",
 ];
 
 impl Polarity {
     /// The signature of a text.
     pub(super) fn of(text: &str, language: Language, analyzer: &Analyzer) -> Self {
-        let negated = analyzer.terms(text, language).iter().any(|term| {
-            term.kind == TermKind::Negation && !EXCEPTED.contains(&term.key.as_str())
-        });
+        let negated = analyzer
+            .terms(text, language)
+            .iter()
+            .any(|term| term.kind == TermKind::Negation && !EXCEPTED.contains(&term.key.as_str()));
         let folded = fold(text);
         let words: Vec<&str> = folded
             .split(|c: char| !c.is_alphanumeric())
@@ -109,7 +175,11 @@ impl Polarity {
         let pairs = [
             (self.negated, own.negated, around.negated),
             (self.excepted, own.excepted, around.excepted),
-            (self.contraindicated, own.contraindicated, around.contraindicated),
+            (
+                self.contraindicated,
+                own.contraindicated,
+                around.contraindicated,
+            ),
             (self.stopped, own.stopped, around.stopped),
             (self.lowered, own.lowered, around.lowered),
             (self.raised, own.raised, around.raised),

@@ -8,12 +8,12 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use domain::{
-    Analyzer, EvidencePassage, Language, Passage, SegmentKind, TermKind, detect_language, fold,
-    sentences,
+    Analyzer, EvidencePassage, Language, Passage, SegmentKind, TermKind, fold, sentences,
 };
 
 use super::cues::Polarity;
 use crate::extractive::{Drugs, Stated, opens_a_list, stated};
+use crate::prompt::answers_in;
 
 /// Why a sentence may not be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -59,10 +59,67 @@ pub(super) struct Window {
     /// The line that opens the list it is an item of, bytes of the passage's text.
     pub(super) lead: Option<Range<usize>>,
     source: Profile,
+    /// The cells of a table row; none for anything else.
+    cells: Vec<Cell>,
     /// The lead-in, the headings and the title.
     context: Profile,
     /// The lead-in and the innermost heading.
     near: Polarity,
+}
+
+impl Window {
+    /// Whether each number that a claim takes from a row is told under the name of its column,
+    /// where another column holds a number of the same unit.
+    fn in_their_columns(&self, claim: &Profile) -> bool {
+        let unit = |quantity: &str| quantity.split_once(' ').map(|(_, unit)| unit.to_owned());
+        claim.quantities.iter().all(|quantity| {
+            let (holding, others): (Vec<&Cell>, Vec<&Cell>) = self
+                .cells
+                .iter()
+                .partition(|cell| cell.value.quantities.contains(quantity));
+            let rivals = others
+                .iter()
+                .flat_map(|cell| &cell.value.quantities)
+                .any(|other| unit(other) == unit(quantity));
+            let named = |cell: &&Cell| cell.column.iter().all(|stem| claim.keys.contains(stem));
+            !rivals || holding.iter().any(named)
+        })
+    }
+}
+
+/// One value of a table row under the name of its column.
+struct Cell {
+    /// Stems of the column's name that tell it from other columns.
+    column: Vec<String>,
+    value: Profile,
+}
+
+impl Cell {
+    /// The cells of a row as passages hold it: `Fármaco: Bisoprolol; Dosis inicial: 1,25 mg`.
+    fn of_row(row: &str, language: Language, analyzer: &Analyzer, drugs: &Drugs) -> Vec<Self> {
+        let cells = row.split("; ").filter_map(|cell| {
+            let (column, value) = cell.split_once(": ")?;
+            let stems = analyzer.terms(column, language).into_iter();
+            Some(Self {
+                column: stems
+                    .filter(|term| term.kind == TermKind::Stem && !analyzer.is_general(&term.key))
+                    .map(|term| term.key)
+                    .collect(),
+                value: Profile::of(value, language, analyzer, drugs),
+            })
+        });
+        cells.collect()
+    }
+
+    /// Whether a claim speaks of this cell: of its value, in number or in name.
+    fn is_spoken_of(&self, claim: &Profile) -> bool {
+        !claim.quantities.is_disjoint(&self.value.quantities)
+            || self
+                .value
+                .keys
+                .iter()
+                .any(|key| key.starts_with('~') && claim.keys.contains(key))
+    }
 }
 
 /// What a text says that can be checked.
@@ -179,6 +236,11 @@ pub(super) fn windows(
                 range: range.clone(),
                 lead: lead.clone(),
                 source: Profile::of(text_of(range), language, analyzer, drugs),
+                cells: if kind == SegmentKind::TableRow {
+                    Cell::of_row(text_of(range), language, analyzer, drugs)
+                } else {
+                    Vec::new()
+                },
                 context: Profile::of(&context, language, analyzer, drugs),
                 near: Polarity::of(&near, language, analyzer),
             });
@@ -198,7 +260,9 @@ fn segments(passage: &Passage) -> Vec<(Range<usize>, SegmentKind)> {
         return vec![(0..passage.text.len(), SegmentKind::Paragraph)];
     }
     let whole = passage.segments.iter();
-    whole.map(|segment| (segment.range(), segment.kind)).collect()
+    whole
+        .map(|segment| (segment.range(), segment.kind))
+        .collect()
 }
 
 fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {
@@ -245,8 +309,7 @@ impl<'a> Claim<'a> {
 
     /// Whether it is written in `language`, or too short or too full of names to tell.
     pub(super) fn is_in(&self, language: Language) -> bool {
-        let detection = detect_language(self.text);
-        detection.language.is_none_or(|found| found == language) || detection.confidence < SURE
+        answers_in(language, self.text)
     }
 
     /// Share of its words, by weight, that stand in the window or what it is read with, 0 to 1.
@@ -254,7 +317,12 @@ impl<'a> Claim<'a> {
         let mut all = 0.0;
         let mut found = 0.0;
         let codes = self.codes.iter().map(|ways| (ways, 1.0));
-        for (ways, weight) in self.words.iter().map(|(ways, weight)| (ways, *weight)).chain(codes) {
+        for (ways, weight) in self
+            .words
+            .iter()
+            .map(|(ways, weight)| (ways, *weight))
+            .chain(codes)
+        {
             all += weight;
             if stands(ways, window) {
                 found += weight;
@@ -273,7 +341,7 @@ impl<'a> Claim<'a> {
                 .stated
                 .iter()
                 .all(|one| source.stated.iter().any(|other| one.is_same_range(other)));
-        if !quantities {
+        if !(quantities && window.in_their_columns(claim)) {
             return Err(Gate::Quantity);
         }
         // Where the source names a drug itself, the drug of its heading is not the one it means.
@@ -286,10 +354,14 @@ impl<'a> Claim<'a> {
         if !(names && claim.drugs.is_subset(drugs)) {
             return Err(Gate::Name);
         }
-        if !claim
-            .polarity
-            .agrees(source.polarity, source.polarity.or(window.near))
-        {
+        // Of a row only the cells spoken of: its precautions are not those of its dose.
+        let own = if window.cells.is_empty() {
+            source.polarity
+        } else {
+            let spoken = window.cells.iter().filter(|cell| cell.is_spoken_of(claim));
+            spoken.fold(Polarity::default(), |all, cell| all.or(cell.value.polarity))
+        };
+        if !claim.polarity.agrees(own, source.polarity.or(window.near)) {
             return Err(Gate::Polarity);
         }
         if self.support(window) < min_support {
@@ -299,13 +371,9 @@ impl<'a> Claim<'a> {
     }
 }
 
-/// From this confidence on a sentence is taken to be in the language found.
-const SURE: f32 = 0.6;
-
 fn stands(ways: &[Vec<String>], window: &Window) -> bool {
     ways.iter().any(|keys| {
-        keys.iter().all(|key| {
-            window.source.keys.contains(key) || window.context.keys.contains(key)
-        })
+        keys.iter()
+            .all(|key| window.source.keys.contains(key) || window.context.keys.contains(key))
     })
 }

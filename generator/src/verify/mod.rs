@@ -14,8 +14,8 @@ use domain::{Evidence, EvidencePassage, PageBox, PassageId, PlacedQuote, Source}
 
 pub use grounding::Gate;
 pub(crate) use quotation::{Quotation, is_sound};
-pub use verifier::{GroundingConfig, Tally};
 pub(crate) use verifier::{Claimed, Verifier};
+pub use verifier::{GroundingConfig, Tally};
 
 use crate::{Draft, DraftSentence};
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use domain::{
-    Analyzer, DocumentId, DomainPack, Drug, Evidence, EvidencePassage, Language, Passage, PassageId,
-    Question, Segment, SegmentKind, Source, VersionId,
+    Analyzer, DocumentId, DomainPack, Drug, Evidence, EvidencePassage, Language, Passage,
+    PassageId, Question, Segment, SegmentKind, Source, VersionId,
 };
 
 use super::{Claimed, Gate, GroundingConfig, Support, Verifier};
@@ -77,20 +77,61 @@ const DOSES: &[(SegmentKind, &str)] = &[
          es de 3,125 mg dos veces al día. No inicie el betabloqueante si la frecuencia cardíaca es \
          menor de 50 lpm. La dosis se dobla cada 2 semanas.",
     ),
-    (SegmentKind::Paragraph, "Los betabloqueantes están contraindicados en:"),
+    (
+        SegmentKind::Paragraph,
+        "Los betabloqueantes están contraindicados en:",
+    ),
     (SegmentKind::ListItem, "asma grave;"),
-    (SegmentKind::ListItem, "bloqueo auriculoventricular de segundo grado."),
+    (
+        SegmentKind::ListItem,
+        "bloqueo auriculoventricular de segundo grado.",
+    ),
+];
+
+const TABLE: &[(SegmentKind, &str)] = &[
+    (SegmentKind::Caption, "Tabla 6: Dosis de los fármacos"),
+    (
+        SegmentKind::TableRow,
+        "Fármaco: Bisoprolol; Dosis inicial: 1,25 mg; Dosis objetivo: 10 mg; Frecuencia: cada 24 h; \
+         Precauciones: No iniciar con congestión ni FC < 50 lpm",
+    ),
+    (
+        SegmentKind::TableRow,
+        "Fármaco: Carvedilol; Dosis inicial: 3,125 mg; Dosis objetivo: 25 mg; Frecuencia: cada 12 h; \
+         Precauciones: Tomar con alimentos",
+    ),
 ];
 
 /// What is shown for a sentence that cites the passage, and the gates that turned it away.
 fn shown(question: &str, sentence: &str) -> (Option<(String, Support)>, Vec<Gate>) {
+    shown_of(DOSES, question, sentence)
+}
+
+fn shown_of(
+    document: &[(SegmentKind, &str)],
+    question: &str,
+    sentence: &str,
+) -> (Option<(String, Support)>, Vec<Gate>) {
+    let mut offered = passage(document);
+    for segment in &mut offered.passage.segments {
+        if segment.kind == SegmentKind::TableRow {
+            let row = &offered.passage.text[segment.range()];
+            let values = row.split("; ").filter_map(|cell| cell.split_once(": "));
+            segment.quote = Some(values.map(|(_, value)| value).collect::<Vec<_>>().join(" "));
+        }
+    }
     let evidence = Evidence {
-        passages: vec![passage(DOSES)],
+        passages: vec![offered],
     };
     let analyzer = analyzer();
     let question = Question::parse(question, Some(Language::Spanish)).unwrap();
-    let relevance =
-        Relevance::of(&question, &evidence, &analyzer, &ExtractiveConfig::default()).unwrap();
+    let relevance = Relevance::of(
+        &question,
+        &evidence,
+        &analyzer,
+        &ExtractiveConfig::default(),
+    )
+    .unwrap();
     let mut verifier = Verifier::new(
         &evidence,
         &analyzer,
@@ -132,8 +173,14 @@ fn is_stopped(question: &str, sentence: &str, gate: Gate) {
 
 #[test]
 fn a_sentence_in_other_words_that_says_the_same_is_shown() {
-    passes(ASKED, "El bisoprolol tiene una dosis inicial de 1,25 mg al día.");
-    passes(ASKED, "La dosis inicial de bisoprolol es 1.25 mg una vez al día.");
+    passes(
+        ASKED,
+        "El bisoprolol tiene una dosis inicial de 1,25 mg al día.",
+    );
+    passes(
+        ASKED,
+        "La dosis inicial de bisoprolol es 1.25 mg una vez al día.",
+    );
     passes(
         WHEN_NOT,
         "No se inicia el betabloqueante si la frecuencia cardíaca es menor de 50 lpm.",
@@ -149,10 +196,26 @@ fn the_words_of_the_document_are_a_quotation() {
 
 #[test]
 fn a_number_unit_or_comparison_that_the_source_does_not_have_stops_the_sentence() {
-    is_stopped(ASKED, "La dosis inicial de bisoprolol es de 12,5 mg una vez al día.", Gate::Quantity);
-    is_stopped(ASKED, "La dosis inicial de bisoprolol es de 1,25 mcg una vez al día.", Gate::Quantity);
-    is_stopped(ASKED, "La dosis inicial de bisoprolol es de 1,25 una vez al día.", Gate::Quantity);
-    is_stopped(ASKED, "La dosis inicial de bisoprolol es de 1,25 mg tres veces al día.", Gate::Quantity);
+    is_stopped(
+        ASKED,
+        "La dosis inicial de bisoprolol es de 12,5 mg una vez al día.",
+        Gate::Quantity,
+    );
+    is_stopped(
+        ASKED,
+        "La dosis inicial de bisoprolol es de 1,25 mcg una vez al día.",
+        Gate::Quantity,
+    );
+    is_stopped(
+        ASKED,
+        "La dosis inicial de bisoprolol es de 1,25 una vez al día.",
+        Gate::Quantity,
+    );
+    is_stopped(
+        ASKED,
+        "La dosis inicial de bisoprolol es de 1,25 mg tres veces al día.",
+        Gate::Quantity,
+    );
     is_stopped(
         WHEN_NOT,
         "No inicie el betabloqueante si la frecuencia cardíaca es mayor de 50 lpm.",
@@ -187,7 +250,10 @@ fn a_negation_or_condition_lost_or_added_stops_the_sentence() {
 #[test]
 fn an_item_keeps_the_contraindication_that_its_list_opens_with() {
     let asked = "¿En qué están contraindicados los betabloqueantes?";
-    passes(asked, "Los betabloqueantes están contraindicados en el asma grave.");
+    passes(
+        asked,
+        "Los betabloqueantes están contraindicados en el asma grave.",
+    );
     let (found, _) = shown(asked, "Los betabloqueantes se usan en el asma grave.");
     assert!(found.is_none_or(|(_, support)| support == Support::Quoted));
 }
@@ -218,11 +284,15 @@ fn a_citation_of_a_passage_that_was_not_offered_stops_the_sentence() {
     };
     let analyzer = analyzer();
     let question = Question::parse(ASKED, Some(Language::Spanish)).unwrap();
-    let relevance =
-        Relevance::of(&question, &evidence, &analyzer, &ExtractiveConfig::default()).unwrap();
+    let relevance = Relevance::of(
+        &question,
+        &evidence,
+        &analyzer,
+        &ExtractiveConfig::default(),
+    )
+    .unwrap();
     let config = GroundingConfig::default();
-    let mut verifier =
-        Verifier::new(&evidence, &analyzer, Language::Spanish, &relevance, config);
+    let mut verifier = Verifier::new(&evidence, &analyzer, Language::Spanish, &relevance, config);
     let claimed = Claimed {
         text: "La dosis inicial de bisoprolol es de 1,25 mg una vez al día.",
         passages: vec![passage(DOSES).passage.id],
@@ -242,4 +312,30 @@ fn a_sentence_in_another_language_is_stopped() {
          about it with the dose.",
         Gate::Support,
     );
+}
+
+const TARGET: &str = "¿Cuál es la dosis objetivo de bisoprolol?";
+
+#[test]
+fn a_value_of_a_row_is_shown_under_the_name_of_its_column_without_the_other_cells() {
+    let said = "La dosis objetivo de bisoprolol es de 10 mg cada 24 h.";
+    let (found, gates) = shown_of(TABLE, TARGET, said);
+    assert_eq!(
+        found,
+        Some((said.to_owned(), Support::Verified)),
+        "stopped by {gates:?}"
+    );
+}
+
+#[test]
+fn a_value_of_another_column_or_row_stops_the_sentence() {
+    for said in [
+        "La dosis objetivo de bisoprolol es de 1,25 mg cada 24 h.",
+        "La dosis inicial de bisoprolol es de 10 mg cada 24 h.",
+        "La dosis objetivo de bisoprolol es de 25 mg cada 12 h.",
+        "La dosis objetivo de bisoprolol es de 10 mg cada 12 h.",
+    ] {
+        let (found, _) = shown_of(TABLE, TARGET, said);
+        assert!(found.is_none_or(|(text, _)| text != said), "shown: {said}");
+    }
 }

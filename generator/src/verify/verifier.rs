@@ -141,7 +141,6 @@ impl<'a> Verifier<'a> {
         &self.tally
     }
 
-    #[expect(clippy::type_complexity, reason = "a gate and what stands in, used once")]
     fn pass(
         &mut self,
         claimed: &Claimed<'_>,

@@ -15,7 +15,9 @@ pub enum WriteError {
     #[error("el modelo está ocupado: vuelva a intentarlo en unos segundos")]
     Busy,
     /// It said nothing that could be checked before the time was up.
-    #[error("el modelo ha tardado demasiado: suba generator.writer.time_limit_ms o use un modelo más rápido")]
+    #[error(
+        "el modelo ha tardado demasiado: suba generator.writer.time_limit_ms o use un modelo más rápido"
+    )]
     TimedOut,
     /// Nothing that it wrote passed the gates.
     #[error("nada de lo que ha escrito el modelo se ha podido comprobar")]

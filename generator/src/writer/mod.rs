@@ -7,4 +7,4 @@ mod write;
 
 pub use config::WriterConfig;
 pub use error::WriteError;
-pub use write::{Mode, Written, Writer, WriterParts};
+pub use write::{Mode, Writer, WriterParts, Written};

@@ -369,10 +369,7 @@ impl Writer {
 
     /// Puts the question to the model. Gives its text to come, the passage of each mark, and the
     /// sentence of refusal.
-    async fn start(
-        &self,
-        draft: &Draft<'_>,
-    ) -> Result<(Flow, Vec<PassageId>, String), WriteError> {
+    async fn start(&self, draft: &Draft<'_>) -> Result<(Flow, Vec<PassageId>, String), WriteError> {
         let config = &self.parts.config;
         let request = PromptRequest {
             question: draft.question.text(),

@@ -90,7 +90,10 @@ impl Drop for AbortOnDrop {
 
 fn progress_event(progress: &Progress) -> Event {
     match progress {
-        Progress::Retrieved(passages) => event("retrieved", &json!({"passages": passages})),
+        Progress::Retrieved(language, passages) => event(
+            "retrieved",
+            &json!({"language": language, "passages": passages}),
+        ),
         Progress::Sentence(sentence) => event("sentence", sentence),
     }
 }

@@ -1,7 +1,9 @@
 //! The cited answer, or why there is none.
 
 use domain::{EvidencePassage, Language, RequestId};
-use generator::{Answer, Citation, Outcome, Refusal, VerifiedSentence, WriteError, Writer, Written};
+use generator::{
+    Answer, Citation, Outcome, Refusal, VerifiedSentence, WriteError, Writer, Written,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{PageBoxJson, PassageJson, WarningJson, boxes_json};
@@ -367,12 +369,6 @@ impl AskJson {
             text += &format!("\nAviso: {}", warning.detail);
         }
         text + "\n\nRespuesta generada por IA a partir de los documentos citados. Compruebe la cita antes de actuar."
-    }
-
-    /// The passages offered, as streamed before the sentences.
-    #[must_use]
-    pub(crate) fn passages(&self) -> &[PassageJson] {
-        &self.passages
     }
 }
 

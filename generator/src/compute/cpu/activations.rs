@@ -64,10 +64,21 @@ impl Activations {
                 let x = &x[first * inputs..(first + count) * inputs];
                 // SAFETY: tile areas do not overlap and lie in `memory`.
                 let to = unsafe { shared.get().add(tile * Self::tile_bytes(inputs)) };
-                isa.run(QuantizeTile { kind, x, inputs, to });
+                isa.run(QuantizeTile {
+                    kind,
+                    x,
+                    inputs,
+                    to,
+                });
             }
         });
-        Self { memory, start, kind, inputs, rows }
+        Self {
+            memory,
+            start,
+            kind,
+            inputs,
+            rows,
+        }
     }
 
     /// Gives the memory back for the next call.
@@ -87,7 +98,12 @@ impl Activations {
     pub(super) fn tile(&self, index: usize) -> Tile {
         debug_assert!(index * TILE < self.rows);
         // SAFETY: the tile lies in `memory`.
-        unsafe { parts(self.start.add(index * Self::tile_bytes(self.inputs)), self.inputs) }
+        unsafe {
+            parts(
+                self.start.add(index * Self::tile_bytes(self.inputs)),
+                self.inputs,
+            )
+        }
     }
 
     /// One tile: quants, scales, shifts, sums of 16, sums of 32.
@@ -161,8 +177,10 @@ unsafe fn small_row<L: Lanes>(x: *const f32, inputs: usize, row: usize, tile: &T
             let high = L::load(x.add(unit * 32 + LANES));
             let amax = L::greatest(L::max(L::abs(low), L::abs(high)));
             let inverse = if amax == 0.0 { 0.0 } else { 127.0 / amax };
-            let sum = store_16::<L>(L::mul(low, L::splat(inverse)), unit * 2, row, tile)
-                .wrapping_add(store_16::<L>(L::mul(high, L::splat(inverse)), unit * 2 + 1, row, tile));
+            let sum =
+                store_16::<L>(L::mul(low, L::splat(inverse)), unit * 2, row, tile).wrapping_add(
+                    store_16::<L>(L::mul(high, L::splat(inverse)), unit * 2 + 1, row, tile),
+                );
             let scale = amax / 127.0 + poison::<L>(low, high);
             store_unit(scale, sum, unit, row, tile);
         }
@@ -187,7 +205,11 @@ unsafe fn large_row<L: Lanes>(x: *const f32, inputs: usize, row: usize, tile: &T
             let (most, least) = (L::greatest(up), -L::greatest(down));
             let up_wins = most > -least || (most == -least && first_is(x, most));
             let extreme = if up_wins { most } else { least };
-            let inverse = if extreme == 0.0 { 0.0 } else { -127.0 / extreme };
+            let inverse = if extreme == 0.0 {
+                0.0
+            } else {
+                -127.0 / extreme
+            };
             let scale = if extreme == 0.0 { 0.0 } else { 1.0 / inverse };
             for unit in block * 8..block * 8 + 8 {
                 let x = x.add((unit - block * 8) * 32);
@@ -224,9 +246,15 @@ unsafe fn store_16<L: Lanes>(x: L::F, sixteenth: usize, row: usize, tile: &Tile)
     unsafe {
         let (quads, sum) = L::to_i8(x);
         for (i, quad) in quads.into_iter().enumerate() {
-            tile.quants.cast_mut().add((sixteenth * 4 + i) * TILE + row).write(quad);
+            tile.quants
+                .cast_mut()
+                .add((sixteenth * 4 + i) * TILE + row)
+                .write(quad);
         }
-        tile.sums[0].cast_mut().add(sixteenth * TILE + row).write(sum.wrapping_neg());
+        tile.sums[0]
+            .cast_mut()
+            .add(sixteenth * TILE + row)
+            .write(sum.wrapping_neg());
         sum
     }
 }

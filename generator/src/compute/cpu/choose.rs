@@ -29,14 +29,20 @@ pub(super) fn on(isa: Isa, logits: &[f32], vocab: usize, choices: &[RowChoice]) 
 fn row_choice(isa: Isa, logits: &[f32], choice: &RowChoice) -> Chosen {
     let mask = choice.mask.as_deref();
     let Some((best, max)) = isa.run(Greatest { logits, mask }) else {
-        return Chosen { token: 0, finite: false };
+        return Chosen {
+            token: 0,
+            finite: false,
+        };
     };
     let token = if choice.temperature > 0.0 {
         sample(logits, mask, max, choice).unwrap_or(best)
     } else {
         best
     };
-    Chosen { token, finite: true }
+    Chosen {
+        token,
+        finite: true,
+    }
 }
 
 /// Draws from the softmax of the allowed logits, of which `max` is the greatest.
@@ -87,11 +93,18 @@ impl Greatest<'_> {
     #[inline(always)]
     fn bits(&self, at: usize) -> u16 {
         let allowed = match self.mask {
-            Some(mask) => mask.words().get(at / 32).map_or(0, |word| (word >> (at % 32)) as u16),
+            Some(mask) => mask
+                .words()
+                .get(at / 32)
+                .map_or(0, |word| (word >> (at % 32)) as u16),
             None => u16::MAX,
         };
         let left = self.logits.len() - at;
-        if left < LANES { allowed & ((1 << left) - 1) } else { allowed }
+        if left < LANES {
+            allowed & ((1 << left) - 1)
+        } else {
+            allowed
+        }
     }
 }
 
@@ -109,7 +122,11 @@ impl Work for Greatest<'_> {
             let whole = count / LANES * LANES;
             rest[..count - whole].copy_from_slice(&self.logits[whole..]);
             for at in (0..count).step_by(LANES) {
-                let from = if at < whole { self.logits.as_ptr().add(at) } else { rest.as_ptr() };
+                let from = if at < whole {
+                    self.logits.as_ptr().add(at)
+                } else {
+                    rest.as_ptr()
+                };
                 let v = L::load(from);
                 // 0 for -∞ and numbers; NaN for NaN and +∞.
                 bad = L::fma(L::max(L::zero(), v), L::zero(), bad);
@@ -120,7 +137,11 @@ impl Work for Greatest<'_> {
                 return None;
             }
             for at in (0..count).step_by(LANES) {
-                let from = if at < whole { self.logits.as_ptr().add(at) } else { rest.as_ptr() };
+                let from = if at < whole {
+                    self.logits.as_ptr().add(at)
+                } else {
+                    rest.as_ptr()
+                };
                 let found = L::equal(L::load(from), L::splat(max)) & self.bits(at);
                 if found != 0 {
                     return Some((at as u32 + found.trailing_zeros(), max));

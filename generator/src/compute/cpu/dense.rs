@@ -128,7 +128,13 @@ impl<T: Stored> DensePanel<'_, T> {
         let product = self.product;
         let sum = product.bias.map_or(sum, |bias| sum + bias[column]);
         // SAFETY: by the caller's promise.
-        unsafe { product.out.get().add(row * product.width + product.first + column).write(sum) }
+        unsafe {
+            product
+                .out
+                .get()
+                .add(row * product.width + product.first + column)
+                .write(sum)
+        }
     }
 }
 
@@ -162,10 +168,14 @@ unsafe fn tile<L: Lanes, T: Stored, const R: usize, const C: usize>(
             let rest = inputs - whole;
             for (r, sums) in sums.iter_mut().enumerate() {
                 let mut x_rest = [0.0; LANES];
-                x_rest.as_mut_ptr().copy_from_nonoverlapping(x.add(r * inputs + whole), rest);
+                x_rest
+                    .as_mut_ptr()
+                    .copy_from_nonoverlapping(x.add(r * inputs + whole), rest);
                 for (c, sum) in sums.iter_mut().enumerate() {
                     let mut w_rest = [T::ZERO; LANES];
-                    w_rest.as_mut_ptr().copy_from_nonoverlapping(w.add(c * inputs + whole), rest);
+                    w_rest
+                        .as_mut_ptr()
+                        .copy_from_nonoverlapping(w.add(c * inputs + whole), rest);
                     let column = T::load::<L>(w_rest.as_ptr());
                     *sum = L::fma(L::load(x_rest.as_ptr()), column, *sum);
                 }

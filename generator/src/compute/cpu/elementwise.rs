@@ -44,7 +44,14 @@ pub(super) fn norm_on(
                     let delta = delta.map(|delta| &delta[at..at + columns]);
                     // Rows do not overlap and lie in the buffer.
                     let (sum, norm) = (out.get().add(at), out.get().add(normed + at));
-                    isa.run(NormRow { x, delta, weight, eps, sum, norm });
+                    isa.run(NormRow {
+                        x,
+                        delta,
+                        weight,
+                        eps,
+                        sum,
+                        norm,
+                    });
                 }
             });
         })
@@ -73,11 +80,14 @@ impl Work for NormRow<'_> {
             let source = match self.delta {
                 Some(delta) => {
                     for i in (0..whole).step_by(LANES) {
-                        let both = L::add(L::load(self.x.as_ptr().add(i)), L::load(delta.as_ptr().add(i)));
+                        let both = L::add(
+                            L::load(self.x.as_ptr().add(i)),
+                            L::load(delta.as_ptr().add(i)),
+                        );
                         L::store(self.sum.add(i), both);
                     }
-                    for i in whole..columns {
-                        self.sum.add(i).write(self.x[i] + delta[i]);
+                    for (i, (x, delta)) in self.x.iter().zip(delta).enumerate().skip(whole) {
+                        self.sum.add(i).write(x + delta);
                     }
                     self.sum.cast_const()
                 }
@@ -96,10 +106,15 @@ impl Work for NormRow<'_> {
             let scale = 1.0 / (total / columns as f32 + self.eps).sqrt();
             for i in (0..whole).step_by(LANES) {
                 let v = L::mul(L::load(source.add(i)), L::splat(scale));
-                L::store(self.norm.add(i), L::mul(v, L::load(self.weight.as_ptr().add(i))));
+                L::store(
+                    self.norm.add(i),
+                    L::mul(v, L::load(self.weight.as_ptr().add(i))),
+                );
             }
             for i in whole..columns {
-                self.norm.add(i).write(*source.add(i) * scale * self.weight[i]);
+                self.norm
+                    .add(i)
+                    .write(*source.add(i) * scale * self.weight[i]);
             }
         }
     }
@@ -154,7 +169,9 @@ impl Work for SiluRow<'_> {
                 up[..count - whole].copy_from_slice(&self.up[whole..]);
                 let value = silu::<L>(L::load(gate.as_ptr()), L::load(up.as_ptr()));
                 L::store(out.as_mut_ptr(), value);
-                self.out.add(whole).copy_from_nonoverlapping(out.as_ptr(), count - whole);
+                self.out
+                    .add(whole)
+                    .copy_from_nonoverlapping(out.as_ptr(), count - whole);
             }
         }
     }

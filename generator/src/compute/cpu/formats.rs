@@ -1,39 +1,18 @@
 #![allow(unsafe_code, reason = "vector kernel: reads weight blocks by address")]
-//! The GGUF block formats, each as: sixteen columns' quants of a block, transposed so that the four
-//! bytes of one column fill one lane, with the scale of each group. Layouts from ggml-common.h.
+//! The GGUF block formats of packed panels (see `pack`): for each group of elements that share a scale,
+//! sixteen columns' quants with the four bytes of one column in one lane. Layouts of the blocks from
+//! ggml-common.h.
 
 use super::activations::Kind;
 use super::lanes::{LANES, Lanes};
 
-/// Where a block of sixteen columns goes.
-#[derive(Clone, Copy)]
-pub(super) struct Unpacked {
-    /// `BLOCK / 4` vectors of 64 bytes: vector `i` has elements `4i..4i+4` of each column.
-    pub(super) quants: *mut u8,
-    /// `BLOCK / GROUP` vectors of f32.
-    pub(super) scales: *mut f32,
-    /// The same, if the format has shifts.
-    pub(super) shifts: *mut f32,
-}
-
-impl Unpacked {
-    #[inline(always)]
-    unsafe fn quad<L: Lanes>(&self, index: usize, value: L::I) {
-        // SAFETY: there are BLOCK / 4 vectors.
-        unsafe { L::store_i(self.quants.add(index * 64), value) }
-    }
-
-    #[inline(always)]
-    unsafe fn scale<L: Lanes>(&self, group: usize, value: L::F) {
-        // SAFETY: there are BLOCK / GROUP vectors.
-        unsafe { L::store(self.scales.add(group * LANES), value) }
-    }
-
-    #[inline(always)]
-    unsafe fn shift<L: Lanes>(&self, group: usize, value: L::F) {
-        // SAFETY: there are BLOCK / GROUP vectors.
-        unsafe { L::store(self.shifts.add(group * LANES), value) }
-    }
+/// One group of sixteen columns.
+pub(super) struct Group<L: Lanes> {
+    /// `GROUP / 4` vectors: vector `i` has the elements `4i..4i+4` of each column.
+    pub(super) quads: [L::I; 8],
+    pub(super) scale: L::F,
+    /// Of formats that have shifts.
+    pub(super) shift: L::F,
 }
 
 /// A weight is `scale * (quant - OFFSET) + shift`, quant unsigned.
@@ -44,6 +23,8 @@ pub(super) trait Format {
     const BYTES: usize;
     /// Elements that share a scale: 16 or 32.
     const GROUP: usize;
+    /// Whether a block begins with two bytes, before words of four.
+    const LEADING_HALF: bool;
     const OFFSET: i32;
     const SHIFTED: bool;
     /// Whether quants pass 127.
@@ -52,37 +33,52 @@ pub(super) trait Format {
     const KIND: Kind;
 
     /// # Safety
-    /// Sixteen whole blocks at `from + lane * stride`; `offsets` is `L::offsets(stride)`; room in
-    /// `to`. Inlined into a function with the instructions of `L`.
-    unsafe fn unpack<L: Lanes>(from: *const u8, stride: usize, offsets: L::I, to: Unpacked);
+    /// `block` is a packed block of sixteen columns, `group` below `BLOCK / GROUP`. Inlined into a
+    /// function with the instructions of `L`.
+    unsafe fn group<L: Lanes>(block: *const u8, group: usize) -> Group<L>;
 }
 
-/// Low nibbles of 16 bytes a column are the first 16 elements, high nibbles the next.
+/// The four bytes at `offset` of each column's block.
 #[inline(always)]
-unsafe fn nibbles<L: Lanes>(from: *const u8, stride: usize, to: &Unpacked) {
-    // SAFETY: as `Format::unpack`.
+unsafe fn word<L: Lanes>(block: *const u8, offset: usize) -> L::I {
+    // SAFETY: as `Format::group`; what stands before takes `offset` bytes a column.
+    unsafe { L::load_i(block.add(offset * LANES)) }
+}
+
+/// The two bytes at `offset` of each column's block, as f16.
+#[inline(always)]
+unsafe fn half<L: Lanes>(block: *const u8, offset: usize) -> L::F {
+    // SAFETY: as `word`.
+    unsafe { L::load_f16(block.add(offset * LANES).cast()) }
+}
+
+/// The low nibbles of 16 bytes a column are the first 16 elements, the high nibbles the next.
+#[inline(always)]
+unsafe fn nibbles<L: Lanes>(block: *const u8, offset: usize) -> [L::I; 8] {
+    // SAFETY: as `word`.
     unsafe {
         let mask = L::splat_i(0x0f0f_0f0f);
-        for (j, both) in L::gather16(from, stride).into_iter().enumerate() {
-            to.quad::<L>(j, L::and(both, mask));
-            to.quad::<L>(j + 4, L::and(L::shr(both, 4), mask));
+        let mut quads = [mask; 8];
+        for j in 0..4 {
+            let both = word::<L>(block, offset + 4 * j);
+            quads[j] = L::and(both, mask);
+            quads[j + 4] = L::and(L::shr(both, 4), mask);
         }
+        quads
     }
 }
 
-/// As [`nibbles`], with a fifth bit from a 32-bit word a column.
+/// As [`nibbles`], with fifth bits in the word at `bits`.
 #[inline(always)]
-unsafe fn nibbles_and_bit<L: Lanes>(from: *const u8, stride: usize, bits: L::I, to: &Unpacked) {
-    // SAFETY: as `Format::unpack`.
+unsafe fn nibbles_and_bit<L: Lanes>(block: *const u8, offset: usize, bits: usize) -> [L::I; 8] {
+    // SAFETY: as `word`.
     unsafe {
-        let mask = L::splat_i(0x0f0f_0f0f);
-        for (j, both) in L::gather16(from, stride).into_iter().enumerate() {
-            let at = 4 * j as u32;
-            let low = L::spread_fifth_bit(L::shr(bits, at));
-            let high = L::spread_fifth_bit(L::shr(bits, at + 16));
-            to.quad::<L>(j, L::or(L::and(both, mask), low));
-            to.quad::<L>(j + 4, L::or(L::and(L::shr(both, 4), mask), high));
+        let bits = word::<L>(block, bits);
+        let mut quads = nibbles::<L>(block, offset);
+        for (j, quad) in quads.iter_mut().enumerate() {
+            *quad = L::or(*quad, L::spread_fifth_bit(L::shr(bits, 4 * j as u32)));
         }
+        quads
     }
 }
 
@@ -93,17 +89,22 @@ impl Format for Q4_0 {
     const BLOCK: usize = 32;
     const BYTES: usize = 18;
     const GROUP: usize = 32;
+    const LEADING_HALF: bool = true;
     const OFFSET: i32 = 8;
     const SHIFTED: bool = false;
     const WIDE: bool = false;
     const KIND: Kind = Kind::Small;
 
     #[inline(always)]
-    unsafe fn unpack<L: Lanes>(from: *const u8, stride: usize, offsets: L::I, to: Unpacked) {
+    unsafe fn group<L: Lanes>(block: *const u8, _: usize) -> Group<L> {
         // SAFETY: as the trait.
         unsafe {
-            to.scale::<L>(0, L::halves(L::gather(from, offsets)).0);
-            nibbles::<L>(from.add(2), stride, &to);
+            let scale = half::<L>(block, 0);
+            Group {
+                quads: nibbles::<L>(block, 2),
+                scale,
+                shift: scale,
+            }
         }
     }
 }
@@ -115,19 +116,22 @@ impl Format for Q4_1 {
     const BLOCK: usize = 32;
     const BYTES: usize = 20;
     const GROUP: usize = 32;
+    const LEADING_HALF: bool = false;
     const OFFSET: i32 = 0;
     const SHIFTED: bool = true;
     const WIDE: bool = false;
     const KIND: Kind = Kind::Small;
 
     #[inline(always)]
-    unsafe fn unpack<L: Lanes>(from: *const u8, stride: usize, offsets: L::I, to: Unpacked) {
+    unsafe fn group<L: Lanes>(block: *const u8, _: usize) -> Group<L> {
         // SAFETY: as the trait.
         unsafe {
-            let (d, m) = L::halves(L::gather(from, offsets));
-            to.scale::<L>(0, d);
-            to.shift::<L>(0, m);
-            nibbles::<L>(from.add(4), stride, &to);
+            let (scale, shift) = L::halves(word::<L>(block, 0));
+            Group {
+                quads: nibbles::<L>(block, 4),
+                scale,
+                shift,
+            }
         }
     }
 }
@@ -139,18 +143,22 @@ impl Format for Q5_0 {
     const BLOCK: usize = 32;
     const BYTES: usize = 22;
     const GROUP: usize = 32;
+    const LEADING_HALF: bool = true;
     const OFFSET: i32 = 16;
     const SHIFTED: bool = false;
     const WIDE: bool = false;
     const KIND: Kind = Kind::Small;
 
     #[inline(always)]
-    unsafe fn unpack<L: Lanes>(from: *const u8, stride: usize, offsets: L::I, to: Unpacked) {
+    unsafe fn group<L: Lanes>(block: *const u8, _: usize) -> Group<L> {
         // SAFETY: as the trait.
         unsafe {
-            to.scale::<L>(0, L::halves(L::gather(from, offsets)).0);
-            let bits = L::gather(from.add(2), offsets);
-            nibbles_and_bit::<L>(from.add(6), stride, bits, &to);
+            let scale = half::<L>(block, 0);
+            Group {
+                quads: nibbles_and_bit::<L>(block, 6, 2),
+                scale,
+                shift: scale,
+            }
         }
     }
 }
@@ -162,20 +170,22 @@ impl Format for Q5_1 {
     const BLOCK: usize = 32;
     const BYTES: usize = 24;
     const GROUP: usize = 32;
+    const LEADING_HALF: bool = false;
     const OFFSET: i32 = 0;
     const SHIFTED: bool = true;
     const WIDE: bool = false;
     const KIND: Kind = Kind::Small;
 
     #[inline(always)]
-    unsafe fn unpack<L: Lanes>(from: *const u8, stride: usize, offsets: L::I, to: Unpacked) {
+    unsafe fn group<L: Lanes>(block: *const u8, _: usize) -> Group<L> {
         // SAFETY: as the trait.
         unsafe {
-            let (d, m) = L::halves(L::gather(from, offsets));
-            to.scale::<L>(0, d);
-            to.shift::<L>(0, m);
-            let bits = L::gather(from.add(4), offsets);
-            nibbles_and_bit::<L>(from.add(8), stride, bits, &to);
+            let (scale, shift) = L::halves(word::<L>(block, 0));
+            Group {
+                quads: nibbles_and_bit::<L>(block, 8, 4),
+                scale,
+                shift,
+            }
         }
     }
 }
@@ -187,57 +197,77 @@ impl Format for Q8_0 {
     const BLOCK: usize = 32;
     const BYTES: usize = 34;
     const GROUP: usize = 32;
+    const LEADING_HALF: bool = true;
     const OFFSET: i32 = 128;
     const SHIFTED: bool = false;
     const WIDE: bool = true;
     const KIND: Kind = Kind::Small;
 
     #[inline(always)]
-    unsafe fn unpack<L: Lanes>(from: *const u8, stride: usize, offsets: L::I, to: Unpacked) {
+    unsafe fn group<L: Lanes>(block: *const u8, _: usize) -> Group<L> {
         // SAFETY: as the trait.
         unsafe {
-            to.scale::<L>(0, L::halves(L::gather(from, offsets)).0);
             let flip = L::splat_i(0x8080_8080_u32 as i32);
-            for half in 0..2 {
-                let quads = L::gather16(from.add(2 + 16 * half), stride);
-                for (j, quad) in quads.into_iter().enumerate() {
-                    to.quad::<L>(4 * half + j, L::xor(quad, flip));
-                }
+            let mut quads = [flip; 8];
+            for (j, quad) in quads.iter_mut().enumerate() {
+                *quad = L::xor(word::<L>(block, 2 + 4 * j), flip);
+            }
+            let scale = half::<L>(block, 0);
+            Group {
+                quads,
+                scale,
+                shift: scale,
             }
         }
     }
 }
 
-/// The eight 6-bit scales and shifts of a Q4_K or Q5_K block, whose `d` and `dmin` stand first:
-/// `scale = d * sc`, `shift = -dmin * m`, both exact in f32.
+/// The 6-bit scale and shift of one group of a Q4_K or Q5_K block, whose `d` and `dmin` stand first
+/// and 12 bytes of scales after them: `scale = d * sc`, `shift = -dmin * m`, both exact in f32.
 #[inline(always)]
-unsafe fn k_scales<L: Lanes>(from: *const u8, offsets: L::I, to: &Unpacked) {
-    // SAFETY: as `Format::unpack`.
+unsafe fn k_scale<L: Lanes>(block: *const u8, group: usize) -> (L::F, L::F) {
+    // SAFETY: as `word`.
     unsafe {
-        let (d, dmin) = L::halves(L::gather(from, offsets));
-        let dmin = L::sub(L::zero(), dmin);
-        let a = L::gather(from.add(4), offsets);
-        let b = L::gather(from.add(8), offsets);
-        let c = L::gather(from.add(12), offsets);
-        let six = L::splat_i(0x3f3f_3f3f);
-        let four = L::splat_i(0x0f0f_0f0f);
-        let top = L::splat_i(0x3030_3030);
-        let scales = [
-            L::and(a, six),
-            L::or(L::and(c, four), L::and(L::shr(a, 2), top)),
-        ];
-        let shifts = [
-            L::and(b, six),
-            L::or(L::and(L::shr(c, 4), four), L::and(L::shr(b, 2), top)),
-        ];
+        let (d, dmin) = L::halves(word::<L>(block, 0));
+        let (a, b) = (word::<L>(block, 4), word::<L>(block, 8));
+        let (scales, shifts) = if group < 4 {
+            let six = L::splat_i(0x3f3f_3f3f);
+            (L::and(a, six), L::and(b, six))
+        } else {
+            let c = word::<L>(block, 12);
+            let four = L::splat_i(0x0f0f_0f0f);
+            let top = L::splat_i(0x3030_3030);
+            (
+                L::or(L::and(c, four), L::and(L::shr(a, 2), top)),
+                L::or(L::and(L::shr(c, 4), four), L::and(L::shr(b, 2), top)),
+            )
+        };
+        let at = 8 * (group as u32 % 4);
         let byte = L::splat_i(0xff);
-        for group in 0..8 {
-            let at = 8 * (group as u32 % 4);
-            let scale = L::to_f(L::and(L::shr(scales[group / 4], at), byte));
-            let shift = L::to_f(L::and(L::shr(shifts[group / 4], at), byte));
-            to.scale::<L>(group, L::mul(d, scale));
-            to.shift::<L>(group, L::mul(dmin, shift));
+        let scale = L::to_f(L::and(L::shr(scales, at), byte));
+        let shift = L::to_f(L::and(L::shr(shifts, at), byte));
+        (L::mul(d, scale), L::mul(L::sub(L::zero(), dmin), shift))
+    }
+}
+
+/// The nibbles of one group of a Q4_K or Q5_K block: 32 bytes hold two groups, the first in the low
+/// nibbles.
+#[inline(always)]
+unsafe fn k_nibbles<L: Lanes>(block: *const u8, offset: usize, group: usize) -> [L::I; 8] {
+    // SAFETY: as `word`.
+    unsafe {
+        let mask = L::splat_i(0x0f0f_0f0f);
+        let mut quads = [mask; 8];
+        for (j, quad) in quads.iter_mut().enumerate() {
+            let both = word::<L>(block, offset + 32 * (group / 2) + 4 * j);
+            let nibble = if group.is_multiple_of(2) {
+                both
+            } else {
+                L::shr(both, 4)
+            };
+            *quad = L::and(nibble, mask);
         }
+        quads
     }
 }
 
@@ -248,25 +278,21 @@ impl Format for Q4K {
     const BLOCK: usize = 256;
     const BYTES: usize = 144;
     const GROUP: usize = 32;
+    const LEADING_HALF: bool = false;
     const OFFSET: i32 = 0;
     const SHIFTED: bool = true;
     const WIDE: bool = false;
     const KIND: Kind = Kind::Large;
 
     #[inline(always)]
-    unsafe fn unpack<L: Lanes>(from: *const u8, stride: usize, offsets: L::I, to: Unpacked) {
+    unsafe fn group<L: Lanes>(block: *const u8, group: usize) -> Group<L> {
         // SAFETY: as the trait.
         unsafe {
-            k_scales::<L>(from, offsets, &to);
-            let mask = L::splat_i(0x0f0f_0f0f);
-            for half in 0..8 {
-                // 32 bytes hold 64 elements: low nibbles, then high nibbles.
-                let first = half / 2 * 16 + half % 2 * 4;
-                let quads = L::gather16(from.add(16 + 16 * half), stride);
-                for (j, both) in quads.into_iter().enumerate() {
-                    to.quad::<L>(first + j, L::and(both, mask));
-                    to.quad::<L>(first + 8 + j, L::and(L::shr(both, 4), mask));
-                }
+            let (scale, shift) = k_scale::<L>(block, group);
+            Group {
+                quads: k_nibbles::<L>(block, 16, group),
+                scale,
+                shift,
             }
         }
     }
@@ -280,32 +306,28 @@ impl Format for Q5K {
     const BLOCK: usize = 256;
     const BYTES: usize = 176;
     const GROUP: usize = 32;
+    const LEADING_HALF: bool = false;
     const OFFSET: i32 = 0;
     const SHIFTED: bool = true;
     const WIDE: bool = false;
     const KIND: Kind = Kind::Large;
 
     #[inline(always)]
-    unsafe fn unpack<L: Lanes>(from: *const u8, stride: usize, offsets: L::I, to: Unpacked) {
+    unsafe fn group<L: Lanes>(block: *const u8, group: usize) -> Group<L> {
         // SAFETY: as the trait.
         unsafe {
-            k_scales::<L>(from, offsets, &to);
-            let mask = L::splat_i(0x0f0f_0f0f);
+            let (scale, shift) = k_scale::<L>(block, group);
+            let mut quads = k_nibbles::<L>(block, 48, group);
             let one = L::splat_i(0x0101_0101);
-            for half in 0..2 {
-                let bits = L::gather16(from.add(16 + 16 * half), stride);
-                for chunk in 0..4 {
-                    let first = chunk * 16 + half * 4;
-                    let at = 2 * chunk as u32;
-                    let quads = L::gather16(from.add(48 + 32 * chunk + 16 * half), stride);
-                    for (j, both) in quads.into_iter().enumerate() {
-                        let low = L::shl(L::and(L::shr(bits[j], at), one), 4);
-                        let high = L::shl(L::and(L::shr(bits[j], at + 1), one), 4);
-                        to.quad::<L>(first + j, L::or(L::and(both, mask), low));
-                        let upper = L::and(L::shr(both, 4), mask);
-                        to.quad::<L>(first + 8 + j, L::or(upper, high));
-                    }
-                }
+            for (j, quad) in quads.iter_mut().enumerate() {
+                let bits = word::<L>(block, 16 + 4 * j);
+                let bit = L::and(L::shr(bits, group as u32), one);
+                *quad = L::or(*quad, L::shl(bit, 4));
+            }
+            Group {
+                quads,
+                scale,
+                shift,
             }
         }
     }
@@ -319,43 +341,43 @@ impl Format for Q6K {
     const BLOCK: usize = 256;
     const BYTES: usize = 210;
     const GROUP: usize = 16;
+    const LEADING_HALF: bool = false;
     const OFFSET: i32 = 32;
     const SHIFTED: bool = false;
     const WIDE: bool = false;
     const KIND: Kind = Kind::Large;
 
     #[inline(always)]
-    unsafe fn unpack<L: Lanes>(from: *const u8, stride: usize, offsets: L::I, to: Unpacked) {
-        // SAFETY: as the trait; `d` is read as the upper half of the last four bytes.
+    unsafe fn group<L: Lanes>(block: *const u8, group: usize) -> Group<L> {
+        // SAFETY: as the trait.
         unsafe {
-            let d = L::halves(L::gather(from.add(206), offsets)).1;
-            for four in 0..4 {
-                let bytes = L::gather(from.add(192 + 4 * four), offsets);
-                for i in 0..4 {
-                    let scale = L::sar(L::shl(bytes, 24 - 8 * i as u32), 24);
-                    to.scale::<L>(4 * four + i, L::mul(d, L::to_f(scale)));
-                }
-            }
+            let bytes = word::<L>(block, 192 + group / 4 * 4);
+            let signed = L::sar(L::shl(bytes, 24 - 8 * (group as u32 % 4)), 24);
+            let scale = L::mul(half::<L>(block, 208), L::to_f(signed));
+            // Two halves of 128 elements; in each, four runs of 32 elements share 32 bytes of pairs,
+            // and the first and third, second and fourth run 32 bytes of nibbles.
+            let (side, run, sixteen) = (group / 8, group % 8 / 2, group % 2);
+            let low = 64 * side + 32 * (run % 2) + 16 * sixteen;
+            let up = 128 + 32 * side + 16 * sixteen;
             let nibble = L::splat_i(0x0f0f_0f0f);
             let pair = L::splat_i(0x3030_3030);
-            for part in 0..4 {
-                // Half a block of 128 elements, and of its 32 bytes of pairs one half.
-                let (n, h) = (part / 2, part % 2);
-                let a = L::gather16(from.add(64 * n + 16 * h), stride);
-                let b = L::gather16(from.add(64 * n + 32 + 16 * h), stride);
-                let upper = L::gather16(from.add(128 + 32 * n + 16 * h), stride);
-                for j in 0..4 {
-                    let first = 32 * n + 4 * h + j;
-                    let up = upper[j];
-                    let low_a = L::and(a[j], nibble);
-                    let low_b = L::and(b[j], nibble);
-                    let high_a = L::and(L::shr(a[j], 4), nibble);
-                    let high_b = L::and(L::shr(b[j], 4), nibble);
-                    to.quad::<L>(first, L::or(low_a, L::and(L::shl(up, 4), pair)));
-                    to.quad::<L>(first + 8, L::or(low_b, L::and(L::shl(up, 2), pair)));
-                    to.quad::<L>(first + 16, L::or(high_a, L::and(up, pair)));
-                    to.quad::<L>(first + 24, L::or(high_b, L::and(L::shr(up, 2), pair)));
-                }
+            let mut quads = [nibble; 8];
+            for (j, quad) in quads[..4].iter_mut().enumerate() {
+                let both = word::<L>(block, low + 4 * j);
+                let both = if run < 2 { both } else { L::shr(both, 4) };
+                let pairs = word::<L>(block, up + 4 * j);
+                let pairs = match run {
+                    0 => L::shl(pairs, 4),
+                    1 => L::shl(pairs, 2),
+                    2 => pairs,
+                    _ => L::shr(pairs, 2),
+                };
+                *quad = L::or(L::and(both, nibble), L::and(pairs, pair));
+            }
+            Group {
+                quads,
+                scale,
+                shift: scale,
             }
         }
     }

@@ -8,6 +8,7 @@ mod elementwise;
 mod formats;
 mod lanes;
 mod linear;
+mod pack;
 mod panel;
 mod pool;
 #[cfg(test)]
@@ -22,7 +23,7 @@ use half::f16;
 pub(super) use attend::attend;
 pub(super) use choose::choose;
 pub(super) use elementwise::{add_rms_norm, rms_norm, silu_mul};
-pub(super) use linear::linear;
+pub(super) use linear::{Part, linear};
 pub(super) use rotate::{rotate_queries, store_keys, store_values};
 
 /// The contiguous f32 elements of a storage.
@@ -45,7 +46,9 @@ pub(super) fn f16_slice_mut<'a>(
     let (start, end) = contiguous(layout)?;
     match storage {
         CpuStorage::F16(all) => Ok(&mut all[start..end]),
-        _ => Err(candle_core::Error::Msg("se esperaba una caché f16".to_owned())),
+        _ => Err(candle_core::Error::Msg(
+            "se esperaba una caché f16".to_owned(),
+        )),
     }
 }
 

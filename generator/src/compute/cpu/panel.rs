@@ -1,8 +1,8 @@
 #![allow(unsafe_code, reason = "vector kernel: reads weight blocks by address")]
 //! Quantised matrix products, sixteen columns (a panel) at a time.
 //!
-//! The weights of a panel are unpacked once: into a block-sized scratch while few rows are multiplied,
-//! or whole, for all tiles of many rows. Either way an element is
+//! While few rows are multiplied, the weights of a panel go from memory through the registers; for many
+//! rows they are unpacked once, for all tiles. Either way an element is
 //! `Σ over groups, in order, of (scale_w * scale_x) * integer_sum (+ shift_w * shift_x)`, each term
 //! added by one fused multiply-add; the integer sums are exact. So neither rows nor threads nor the
 //! width of the registers change a bit of it.
@@ -10,13 +10,17 @@
 use std::cell::Cell;
 
 use super::activations::{Activations, TILE, Tile};
-use super::formats::{Format, Unpacked};
+use super::formats::{Format, Group};
 use super::lanes::{LANES, Lanes, Work};
+use super::pack::Packed;
 use super::pool::{Scratch, Shared};
+
+/// How far before its use a weight is asked of the memory: bytes. Measured with weights that no cache
+/// holds; 600 to 2500 are about as good.
+const AHEAD: usize = 1280;
 
 /// One matrix and where its products go.
 pub(super) struct Product<'a> {
-    pub(super) weights: &'a [u8],
     pub(super) outputs: usize,
     pub(super) inputs: usize,
     pub(super) bias: Option<&'a [f32]>,
@@ -49,7 +53,11 @@ impl Product<'_> {
             L::store(values.as_mut_ptr(), value);
             for (i, value) in values[..count].iter().enumerate() {
                 let bias = self.bias.map_or(0.0, |bias| bias[column + i]);
-                to.add(i).write(if self.bias.is_some() { value + bias } else { *value });
+                to.add(i).write(if self.bias.is_some() {
+                    value + bias
+                } else {
+                    *value
+                });
             }
         }
     }
@@ -62,6 +70,7 @@ thread_local! {
 /// One panel of a product, for all rows.
 pub(super) struct Panel<'a, T> {
     pub(super) product: &'a Product<'a>,
+    pub(super) weights: &'a Packed,
     pub(super) activations: &'a Activations,
     pub(super) index: usize,
     pub(super) format: std::marker::PhantomData<T>,
@@ -88,39 +97,33 @@ impl<T: Format> Panel<'_, T> {
     unsafe fn run_in<L: Lanes>(self, scratch: &mut Scratch) {
         let product = self.product;
         let blocks = product.inputs / T::BLOCK;
-        let stride = blocks * T::BYTES;
+        let groups = product.inputs / T::GROUP;
         let column = self.index * LANES;
-        let count = LANES.min(product.outputs - column);
-        let weights = &product.weights[column * stride..(column + count) * stride];
+        let weights = self.weights.panel(self.index);
+        let packed = weights.as_ptr().cast::<u8>();
         let whole = self.activations.rows() > L::ROWS;
-        let kept = if whole { blocks } else { 1 };
-        let quants = kept * T::BLOCK * LANES;
-        let scales = kept * (T::BLOCK / T::GROUP) * LANES * 4;
-        let tail = if count < LANES { LANES * stride } else { 0 };
-        let memory = scratch.bytes(quants + 2 * scales + tail);
-        // SAFETY: the scratch holds all four areas; `weights` has `count` rows of `stride` bytes,
-        // and where that is less than a panel the copy has sixteen.
+        // SAFETY: a panel has `blocks` packed blocks; the scratch has room for its groups.
         unsafe {
-            let unpacked = Unpacked {
-                quants: memory,
-                scales: memory.add(quants).cast(),
-                shifts: memory.add(quants + scales).cast(),
-            };
-            let mut from = weights.as_ptr();
-            if count < LANES {
-                let copy = memory.add(quants + 2 * scales);
-                copy.write_bytes(0, LANES * stride);
-                copy.copy_from_nonoverlapping(from, weights.len());
-                from = copy;
-            }
-            let source = Source { from, stride, blocks };
-            if whole {
-                let offsets = L::offsets(stride);
+            let source = if whole {
+                let quants = groups * T::GROUP * LANES;
+                let memory = scratch.bytes(quants + 2 * groups * LANES * 4);
+                let scales = memory.add(quants).cast::<f32>();
+                let unpacked = Unpacked {
+                    quants: memory,
+                    scales,
+                    shifts: scales.add(groups * LANES),
+                };
                 for block in 0..blocks {
-                    let to = at::<T>(unpacked, block);
-                    T::unpack::<L>(from.add(block * T::BYTES), stride, offsets, to);
+                    let from = packed.add(block * T::BYTES * LANES);
+                    for local in 0..T::BLOCK / T::GROUP {
+                        let group = T::group::<L>(from, local);
+                        unpacked.write::<L, T>(block * (T::BLOCK / T::GROUP) + local, group);
+                    }
                 }
-            }
+                Source::Unpacked(unpacked)
+            } else {
+                Source::Packed(packed)
+            };
             for tile in 0..self.activations.rows().div_ceil(TILE) {
                 let first = tile * TILE;
                 let rows = TILE.min(self.activations.rows() - first);
@@ -128,17 +131,23 @@ impl<T: Format> Panel<'_, T> {
                 let mut done = 0;
                 while done < rows {
                     let left = rows - done;
-                    let to = To { product, column, row: first + done, offset: done, rows: left };
+                    let to = To {
+                        product,
+                        column,
+                        row: first + done,
+                        offset: done,
+                        rows: left,
+                    };
                     let step = L::ROWS.min(left.next_power_of_two());
                     // The first condition of each is constant: no code for tiles that do not fit.
                     if L::ROWS >= 8 && step == 8 {
-                        tile_rows::<L, T, 8>(&source, unpacked, whole, &view, to);
+                        tile_rows::<L, T, 8>(&source, &view, to);
                     } else if L::ROWS >= 4 && step == 4 {
-                        tile_rows::<L, T, 4>(&source, unpacked, whole, &view, to);
+                        tile_rows::<L, T, 4>(&source, &view, to);
                     } else if L::ROWS >= 2 && step == 2 {
-                        tile_rows::<L, T, 2>(&source, unpacked, whole, &view, to);
+                        tile_rows::<L, T, 2>(&source, &view, to);
                     } else {
-                        tile_rows::<L, T, 1>(&source, unpacked, whole, &view, to);
+                        tile_rows::<L, T, 1>(&source, &view, to);
                     }
                     done += step;
                 }
@@ -147,11 +156,60 @@ impl<T: Format> Panel<'_, T> {
     }
 }
 
-/// The packed weights of a panel.
-struct Source {
-    from: *const u8,
-    stride: usize,
-    blocks: usize,
+/// The groups of a panel in scratch memory.
+#[derive(Clone, Copy)]
+struct Unpacked {
+    /// `GROUP / 4` vectors of 64 bytes a group.
+    quants: *mut u8,
+    /// A vector a group.
+    scales: *mut f32,
+    shifts: *mut f32,
+}
+
+impl Unpacked {
+    #[inline(always)]
+    unsafe fn write<L: Lanes, T: Format>(&self, index: usize, group: Group<L>) {
+        // SAFETY: the scratch has room for all groups of the panel.
+        unsafe {
+            for quad in 0..T::GROUP / 4 {
+                let at = index * T::GROUP * LANES + quad * 64;
+                L::store_i(self.quants.add(at), group.quads[quad]);
+            }
+            L::store(self.scales.add(index * LANES), group.scale);
+            if T::SHIFTED {
+                L::store(self.shifts.add(index * LANES), group.shift);
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn read<L: Lanes, T: Format>(&self, index: usize) -> Group<L> {
+        // SAFETY: written before.
+        unsafe {
+            let mut quads = [L::splat_i(0); 8];
+            for (quad, value) in quads[..T::GROUP / 4].iter_mut().enumerate() {
+                *value = L::load_i(self.quants.add(index * T::GROUP * LANES + quad * 64));
+            }
+            let scale = L::load(self.scales.add(index * LANES));
+            let shift = if T::SHIFTED {
+                L::load(self.shifts.add(index * LANES))
+            } else {
+                scale
+            };
+            Group {
+                quads,
+                scale,
+                shift,
+            }
+        }
+    }
+}
+
+/// Where the weights of a panel come from.
+#[derive(Clone, Copy)]
+enum Source {
+    Packed(*const u8),
+    Unpacked(Unpacked),
 }
 
 /// Where a register tile's rows go.
@@ -167,42 +225,35 @@ struct To<'a> {
     rows: usize,
 }
 
-/// The area of one block among those of a whole panel.
-#[inline(always)]
-unsafe fn at<T: Format>(all: Unpacked, block: usize) -> Unpacked {
-    let groups = block * (T::BLOCK / T::GROUP) * LANES;
-    // SAFETY: the caller has room for all blocks of the panel.
-    unsafe {
-        Unpacked {
-            quants: all.quants.add(block * T::BLOCK * LANES),
-            scales: all.scales.add(groups),
-            shifts: all.shifts.add(groups),
-        }
-    }
-}
-
 /// `R` rows of a tile against the panel.
 #[inline(always)]
-unsafe fn tile_rows<L: Lanes, T: Format, const R: usize>(
-    source: &Source,
-    unpacked: Unpacked,
-    whole: bool,
-    tile: &Tile,
-    to: To<'_>,
-) {
-    // SAFETY: the caller's areas are as large as `Panel::run` says.
+unsafe fn tile_rows<L: Lanes, T: Format, const R: usize>(source: &Source, tile: &Tile, to: To<'_>) {
+    let groups = to.product.inputs / T::GROUP;
+    // SAFETY: the areas are as large as `Panel::run_in` says.
     unsafe {
         let mut sums = [L::zero(); R];
-        if whole {
-            for block in 0..source.blocks {
-                accumulate::<L, T, R>(&mut sums, at::<T>(unpacked, block), tile, block, to.offset);
+        match *source {
+            Source::Unpacked(unpacked) => {
+                for index in 0..groups {
+                    let group = unpacked.read::<L, T>(index);
+                    accumulate::<L, T, R>(&mut sums, &group, tile, index, to.offset);
+                }
             }
-        } else {
-            let offsets = L::offsets(source.stride);
-            for block in 0..source.blocks {
-                let from = source.from.add(block * T::BYTES);
-                T::unpack::<L>(from, source.stride, offsets, unpacked);
-                accumulate::<L, T, R>(&mut sums, unpacked, tile, block, to.offset);
+            Source::Packed(from) => {
+                let each = T::BLOCK / T::GROUP;
+                for block in 0..groups / each {
+                    let at = block * T::BYTES * LANES;
+                    for local in 0..each {
+                        // Past the panel's end it is the next panel, most likely this thread's next.
+                        let bytes = T::BYTES * LANES / each;
+                        for line in (0..bytes).step_by(64) {
+                            L::prefetch(from.wrapping_add(at + local * bytes + line + AHEAD));
+                        }
+                        let group = T::group::<L>(from.add(at), local);
+                        let index = block * each + local;
+                        accumulate::<L, T, R>(&mut sums, &group, tile, index, to.offset);
+                    }
+                }
             }
         }
         for (r, sum) in sums.into_iter().enumerate() {
@@ -213,49 +264,45 @@ unsafe fn tile_rows<L: Lanes, T: Format, const R: usize>(
     }
 }
 
-/// Adds one block's groups to the sums of `R` rows.
+/// Adds one group to the sums of `R` rows.
 #[inline(always)]
 unsafe fn accumulate<L: Lanes, T: Format, const R: usize>(
     sums: &mut [L::F; R],
-    weights: Unpacked,
+    weights: &Group<L>,
     tile: &Tile,
-    block: usize,
+    group: usize,
     offset: usize,
 ) {
     // SAFETY: the tile has items for all groups of its row; `offset + R` rows stand side by side.
     unsafe {
-        for local in 0..T::BLOCK / T::GROUP {
-            let group = block * (T::BLOCK / T::GROUP) + local;
-            let quads = T::GROUP / 4;
-            let mut dots = [L::splat_i(0); R];
-            if T::OFFSET > 0 {
-                let minus = tile.sums[usize::from(T::GROUP == 32)].add(group * TILE + offset);
-                for (r, dot) in dots.iter_mut().enumerate() {
-                    *dot = L::shl(L::splat_i(*minus.add(r)), T::OFFSET.trailing_zeros());
-                }
+        let mut dots = [L::splat_i(0); R];
+        if T::OFFSET > 0 {
+            let minus = tile.sums[usize::from(T::GROUP == 32)].add(group * TILE + offset);
+            for (r, dot) in dots.iter_mut().enumerate() {
+                *dot = L::shl(L::splat_i(*minus.add(r)), T::OFFSET.trailing_zeros());
             }
-            for quad in 0..quads {
-                let w = L::load_i(weights.quants.add((local * quads + quad) * 64));
-                let x = tile.quants.add((group * quads + quad) * TILE + offset);
-                for (r, dot) in dots.iter_mut().enumerate() {
-                    *dot = if T::WIDE {
-                        L::dot4_wide(*dot, w, *x.add(r))
-                    } else {
-                        L::dot4(*dot, w, *x.add(r))
-                    };
-                }
+        }
+        for quad in 0..T::GROUP / 4 {
+            let w = weights.quads[quad];
+            let x = tile
+                .quants
+                .add((group * (T::GROUP / 4) + quad) * TILE + offset);
+            for (r, dot) in dots.iter_mut().enumerate() {
+                *dot = if T::WIDE {
+                    L::dot4_wide(*dot, w, *x.add(r))
+                } else {
+                    L::dot4(*dot, w, *x.add(r))
+                };
             }
-            let unit = group * T::GROUP / 32 * TILE + offset;
-            let scale = L::load(weights.scales.add(local * LANES));
+        }
+        let unit = group * T::GROUP / 32 * TILE + offset;
+        for (r, sum) in sums.iter_mut().enumerate() {
+            let both = L::mul(weights.scale, L::splat(*tile.scales.add(unit + r)));
+            *sum = L::fma(L::to_f(dots[r]), both, *sum);
+        }
+        if T::SHIFTED {
             for (r, sum) in sums.iter_mut().enumerate() {
-                let both = L::mul(scale, L::splat(*tile.scales.add(unit + r)));
-                *sum = L::fma(L::to_f(dots[r]), both, *sum);
-            }
-            if T::SHIFTED {
-                let shift = L::load(weights.shifts.add(local * LANES));
-                for (r, sum) in sums.iter_mut().enumerate() {
-                    *sum = L::fma(shift, L::splat(*tile.shifts.add(unit + r)), *sum);
-                }
+                *sum = L::fma(weights.shift, L::splat(*tile.shifts.add(unit + r)), *sum);
             }
         }
     }

@@ -1,4 +1,7 @@
-#![allow(unsafe_code, reason = "hands disjoint parts of one buffer to several threads")]
+#![allow(
+    unsafe_code,
+    reason = "hands disjoint parts of one buffer to several threads"
+)]
 //! Work split over the threads of candle's pool.
 
 use std::ops::Range;
@@ -46,8 +49,16 @@ thread_local! {
 }
 
 /// A pointer that threads share to write disjoint parts of one buffer.
-#[derive(Clone, Copy)]
 pub(super) struct Shared<T>(*mut T);
+
+// By hand: a derive would ask for `T: Copy`.
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Shared<T> {}
 
 // SAFETY: whoever dereferences the pointer answers for writing disjoint parts; see each use.
 unsafe impl<T: Send> Send for Shared<T> {}
@@ -63,6 +74,24 @@ impl<T> Shared<T> {
     pub(super) fn get(self) -> *mut T {
         self.0
     }
+}
+
+/// Runs `f` over the pieces of `size` elements of a slice, in parallel.
+pub(super) fn parallel_chunks<T: Send>(
+    all: &mut [T],
+    size: usize,
+    f: impl Fn(usize, &mut [T]) + Sync,
+) {
+    let pieces = all.len() / size.max(1);
+    let start = Shared::new(all.as_mut_ptr());
+    parallel(pieces, true, |range| {
+        for index in range {
+            // SAFETY: the pieces lie in the slice and do not overlap; each index comes once.
+            f(index, unsafe {
+                std::slice::from_raw_parts_mut(start.get().add(index * size), size)
+            });
+        }
+    });
 }
 
 /// A vector whose elements are all written by `fill` before it exists.
@@ -82,6 +111,16 @@ pub(super) unsafe fn filled<T: Copy>(len: usize, fill: impl FnOnce(*mut T)) -> V
 #[repr(C, align(64))]
 pub(super) struct Line([u8; 64]);
 
+impl Line {
+    pub(super) const ZERO: Self = Self([0; 64]);
+
+    /// The bytes of some lines.
+    pub(super) fn bytes_mut(lines: &mut [Self]) -> &mut [u8] {
+        // SAFETY: a line is 64 bytes without padding.
+        unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), size_of_val(lines)) }
+    }
+}
+
 /// Scratch memory of one thread, kept between calls.
 pub(super) struct Scratch(Vec<Line>);
 
@@ -94,7 +133,7 @@ impl Scratch {
     pub(super) fn bytes(&mut self, bytes: usize) -> *mut u8 {
         let lines = bytes.div_ceil(64);
         if self.0.len() < lines {
-            self.0.resize(lines, Line([0; 64]));
+            self.0.resize(lines, Line::ZERO);
         }
         self.0.as_mut_ptr().cast()
     }

@@ -18,12 +18,7 @@ pub(super) fn rms_norm(x: &[f32], weight: &[f32], eps: f32) -> Vec<f32> {
     out
 }
 
-pub(super) fn add_rms_norm(
-    x: &[f32],
-    delta: &[f32],
-    weight: &[f32],
-    eps: f32,
-) -> Vec<f32> {
+pub(super) fn add_rms_norm(x: &[f32], delta: &[f32], weight: &[f32], eps: f32) -> Vec<f32> {
     let mut out: Vec<f32> = x.iter().zip(delta).map(|(a, b)| a + b).collect();
     let normed = rms_norm(&out, weight, eps);
     out.extend(normed);
@@ -60,7 +55,9 @@ fn tables(rotation: &Rotation<'_>) -> Result<(Vec<f32>, Vec<f32>)> {
 }
 
 pub(super) fn rotate_queries(rotation: &Rotation<'_>, qkv: &[f32]) -> Result<Vec<f32>> {
-    let HeadShape { heads, head_dim, .. } = rotation.shape;
+    let HeadShape {
+        heads, head_dim, ..
+    } = rotation.shape;
     let (cos, sin) = tables(rotation)?;
     let half = head_dim / 2;
     let mut out = vec![0.0; rotation.plan.rows() * heads * head_dim];
@@ -69,18 +66,24 @@ pub(super) fn rotate_queries(rotation: &Rotation<'_>, qkv: &[f32]) -> Result<Vec
         for head in 0..heads {
             let from = &qkv[row * rotation.shape.qkv_width() + head * head_dim..][..head_dim];
             let to = &mut out[(row * heads + head) * head_dim..][..head_dim];
-            rotate(from, to, &cos[at..at + half], &sin[at..at + half], rotation.style);
+            rotate(
+                from,
+                to,
+                &cos[at..at + half],
+                &sin[at..at + half],
+                rotation.style,
+            );
         }
     }
     Ok(out)
 }
 
-pub(super) fn store_keys(
-    rotation: &Rotation<'_>,
-    qkv: &[f32],
-    keys: &mut [f16],
-) -> Result<()> {
-    let HeadShape { heads, kv_heads, head_dim } = rotation.shape;
+pub(super) fn store_keys(rotation: &Rotation<'_>, qkv: &[f32], keys: &mut [f16]) -> Result<()> {
+    let HeadShape {
+        heads,
+        kv_heads,
+        head_dim,
+    } = rotation.shape;
     let (cos, sin) = tables(rotation)?;
     let half = head_dim / 2;
     let step = &rotation.plan.plan;
@@ -91,7 +94,13 @@ pub(super) fn store_keys(
         for head in 0..kv_heads {
             let first = row * rotation.shape.qkv_width() + (heads + head) * head_dim;
             let from = &qkv[first..first + head_dim];
-            rotate(from, &mut turned, &cos[at..at + half], &sin[at..at + half], rotation.style);
+            rotate(
+                from,
+                &mut turned,
+                &cos[at..at + half],
+                &sin[at..at + half],
+                rotation.style,
+            );
             let base = (block * kv_heads + head) * head_dim * BLOCK_TOKENS;
             for (d, &value) in turned.iter().enumerate() {
                 keys[base + d * BLOCK_TOKENS + offset] = f16::from_f32(value);
@@ -101,12 +110,12 @@ pub(super) fn store_keys(
     Ok(())
 }
 
-pub(super) fn store_values(
-    rotation: &Rotation<'_>,
-    qkv: &[f32],
-    values: &mut [f16],
-) -> Result<()> {
-    let HeadShape { heads, kv_heads, head_dim } = rotation.shape;
+pub(super) fn store_values(rotation: &Rotation<'_>, qkv: &[f32], values: &mut [f16]) -> Result<()> {
+    let HeadShape {
+        heads,
+        kv_heads,
+        head_dim,
+    } = rotation.shape;
     for (row, &slot) in rotation.plan.plan.slots.iter().enumerate() {
         let (block, offset) = (slot as usize / BLOCK_TOKENS, slot as usize % BLOCK_TOKENS);
         for head in 0..kv_heads {
@@ -127,7 +136,11 @@ pub(super) fn attend(
     keys: &[f16],
     values: &[f16],
 ) -> Vec<f32> {
-    let HeadShape { heads, kv_heads, head_dim } = shape;
+    let HeadShape {
+        heads,
+        kv_heads,
+        head_dim,
+    } = shape;
     let scale = 1.0 / (head_dim as f32).sqrt();
     let mut out = vec![0.0; q.len()];
     for span in &plan.spans {
@@ -145,7 +158,10 @@ pub(super) fn attend(
                 let mut scores: Vec<f32> = (0..past)
                     .map(|t| {
                         let key = |d: usize| keys[base(t) + d * BLOCK_TOKENS + t % BLOCK_TOKENS];
-                        (0..head_dim).map(|d| query[d] * key(d).to_f32()).sum::<f32>() * scale
+                        (0..head_dim)
+                            .map(|d| query[d] * key(d).to_f32())
+                            .sum::<f32>()
+                            * scale
                     })
                     .collect();
                 let max = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -155,11 +171,14 @@ pub(super) fn attend(
                     sum += *score;
                 }
                 for d in 0..head_dim {
-                    let value = |t: usize| {
-                        values[base(t) + (t % BLOCK_TOKENS) * head_dim + d].to_f32()
-                    };
-                    out[at + d] =
-                        scores.iter().enumerate().map(|(t, p)| p * value(t)).sum::<f32>() / sum;
+                    let value =
+                        |t: usize| values[base(t) + (t % BLOCK_TOKENS) * head_dim + d].to_f32();
+                    out[at + d] = scores
+                        .iter()
+                        .enumerate()
+                        .map(|(t, p)| p * value(t))
+                        .sum::<f32>()
+                        / sum;
                 }
             }
         }
@@ -168,11 +187,18 @@ pub(super) fn attend(
 }
 
 pub(super) fn choose(logits: &[f32], vocab: usize, choices: &[RowChoice]) -> Vec<Chosen> {
-    logits.chunks_exact(vocab).zip(choices).map(|(row, choice)| choose_row(row, choice)).collect()
+    logits
+        .chunks_exact(vocab)
+        .zip(choices)
+        .map(|(row, choice)| choose_row(row, choice))
+        .collect()
 }
 
 fn choose_row(row: &[f32], choice: &RowChoice) -> Chosen {
-    let nothing = Chosen { token: 0, finite: false };
+    let nothing = Chosen {
+        token: 0,
+        finite: false,
+    };
     if row.iter().any(|v| v.is_nan() || *v == f32::INFINITY) {
         return nothing;
     }
@@ -183,13 +209,22 @@ fn choose_row(row: &[f32], choice: &RowChoice) -> Chosen {
         .collect();
     // Most probable first, the lower id first among equals.
     allowed.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    let Some(&(best, max)) = allowed.first() else { return nothing };
+    let Some(&(best, max)) = allowed.first() else {
+        return nothing;
+    };
     if choice.temperature <= 0.0 {
-        return Chosen { token: best, finite: true };
+        return Chosen {
+            token: best,
+            finite: true,
+        };
     }
     let mass = |v: f32| f64::from((v - max) / choice.temperature).exp();
     let total: f64 = allowed.iter().map(|(_, v)| mass(*v)).sum();
-    let keep = if choice.top_p > 0.0 && choice.top_p < 1.0 { f64::from(choice.top_p) } else { 1.0 };
+    let keep = if choice.top_p > 0.0 && choice.top_p < 1.0 {
+        f64::from(choice.top_p)
+    } else {
+        1.0
+    };
     let mut kept = 0.0;
     let mut last = 0;
     for (index, (_, v)) in allowed.iter().enumerate() {
@@ -204,8 +239,14 @@ fn choose_row(row: &[f32], choice: &RowChoice) -> Chosen {
     for (id, v) in &allowed[..=last] {
         passed += mass(*v);
         if passed > wanted {
-            return Chosen { token: *id, finite: true };
+            return Chosen {
+                token: *id,
+                finite: true,
+            };
         }
     }
-    Chosen { token: allowed[last].0, finite: true }
+    Chosen {
+        token: allowed[last].0,
+        finite: true,
+    }
 }

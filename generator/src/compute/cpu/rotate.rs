@@ -1,7 +1,7 @@
 #![allow(unsafe_code, reason = "vector kernels that write a block-wise cache")]
 //! Rotary positions, and keys and values into the cache.
 
-use candle_core::{Result, Storage, Tensor};
+use candle_core::{Result, Storage};
 use half::f16;
 
 use super::super::ops::Rotation;
@@ -18,16 +18,21 @@ fn with_tables<T>(rotation: &Rotation<'_>, f: impl FnOnce(&[f32], &[f32]) -> T) 
     let (cos, cos_layout) = rotation.table.cos.storage_and_layout();
     let (sin, sin_layout) = rotation.table.sin.storage_and_layout();
     match (&*cos, &*sin) {
-        (Storage::Cpu(cos), Storage::Cpu(sin)) => {
-            Ok(f(super::f32_slice(cos, cos_layout)?, super::f32_slice(sin, sin_layout)?))
-        }
-        _ => Err(candle_core::Error::Msg("tabla de posiciones fuera de la CPU".to_owned())),
+        (Storage::Cpu(cos), Storage::Cpu(sin)) => Ok(f(
+            super::f32_slice(cos, cos_layout)?,
+            super::f32_slice(sin, sin_layout)?,
+        )),
+        _ => Err(candle_core::Error::Msg(
+            "tabla de posiciones fuera de la CPU".to_owned(),
+        )),
     }
 }
 
 /// Rotated queries `[rows, heads * head_dim]` of rows q|k|v.
 pub(in super::super) fn rotate_queries(rotation: &Rotation<'_>, qkv: &[f32]) -> Result<Vec<f32>> {
-    let HeadShape { heads, head_dim, .. } = rotation.shape;
+    let HeadShape {
+        heads, head_dim, ..
+    } = rotation.shape;
     let (rows, width) = (rotation.plan.rows(), rotation.shape.qkv_width());
     with_tables(rotation, |cos, sin| {
         // SAFETY: every head of every row is written.
@@ -40,7 +45,13 @@ pub(in super::super) fn rotate_queries(rotation: &Rotation<'_>, qkv: &[f32]) -> 
                         let from = &qkv[row * width..row * width + heads * head_dim];
                         // Rows do not overlap and lie in the buffer.
                         let to = out.get().add(row * heads * head_dim);
-                        Isa::best().run(Rotate { from, to, cos, sin, style: rotation.style });
+                        Isa::best().run(Rotate {
+                            from,
+                            to,
+                            cos,
+                            sin,
+                            style: rotation.style,
+                        });
                     }
                 });
             })
@@ -54,7 +65,11 @@ pub(in super::super) fn store_keys(
     qkv: &[f32],
     keys: &mut [f16],
 ) -> Result<()> {
-    let HeadShape { heads, kv_heads, head_dim } = rotation.shape;
+    let HeadShape {
+        heads,
+        kv_heads,
+        head_dim,
+    } = rotation.shape;
     let (rows, width) = (rotation.plan.rows(), rotation.shape.qkv_width());
     let size = keys.len();
     let to = Shared::new(keys.as_mut_ptr());
@@ -65,15 +80,28 @@ pub(in super::super) fn store_keys(
                 let (cos, sin) = angles(rotation, row, cos, sin);
                 let from = &qkv[row * width + heads * head_dim..][..kv_heads * head_dim];
                 let style = rotation.style;
-                Isa::best().run(Rotate { from, to: turned.as_mut_ptr(), cos, sin, style });
+                Isa::best().run(Rotate {
+                    from,
+                    to: turned.as_mut_ptr(),
+                    cos,
+                    sin,
+                    style,
+                });
                 narrow(&turned, &mut bits);
                 let (block, offset) = place(rotation, row);
                 for (head, bits) in bits.chunks_exact(head_dim).enumerate() {
                     let base = (block * kv_heads + head) * head_dim * BLOCK_TOKENS + offset;
-                    assert!(base + (head_dim - 1) * BLOCK_TOKENS < size, "slot outside of the cache");
+                    assert!(
+                        base + (head_dim - 1) * BLOCK_TOKENS < size,
+                        "slot outside of the cache"
+                    );
                     for (d, &bits) in bits.iter().enumerate() {
                         // SAFETY: inside of the cache; the plan gives every row a slot of its own.
-                        unsafe { to.get().add(base + d * BLOCK_TOKENS).write(f16::from_bits(bits)) }
+                        unsafe {
+                            to.get()
+                                .add(base + d * BLOCK_TOKENS)
+                                .write(f16::from_bits(bits))
+                        }
                     }
                 }
             }
@@ -87,7 +115,11 @@ pub(in super::super) fn store_values(
     qkv: &[f32],
     values: &mut [f16],
 ) -> Result<()> {
-    let HeadShape { heads, kv_heads, head_dim } = rotation.shape;
+    let HeadShape {
+        heads,
+        kv_heads,
+        head_dim,
+    } = rotation.shape;
     let (rows, width) = (rotation.plan.rows(), rotation.shape.qkv_width());
     let size = values.len();
     let to = Shared::new(values.as_mut_ptr());
@@ -149,7 +181,10 @@ impl Work for Narrow<'_> {
         // SAFETY: whole vectors inside of both slices.
         unsafe {
             for i in (0..whole).step_by(LANES) {
-                L::store_f16(self.bits.as_mut_ptr().add(i), L::load(self.values.as_ptr().add(i)));
+                L::store_f16(
+                    self.bits.as_mut_ptr().add(i),
+                    L::load(self.values.as_ptr().add(i)),
+                );
             }
         }
         for i in whole..count {

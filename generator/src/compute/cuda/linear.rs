@@ -44,8 +44,12 @@ pub(in super::super) fn linear(linear: &Linear, x: &Tensor, exact: bool) -> Resu
     ] = linear.parts()
         && quantized(matrix)
     {
-        let wanted = if exact { DType::F32 } else { DType::BF16 };
-        return x.apply_op1_no_bwd(matrix.as_ref())?.to_dtype(wanted);
+        // candle's kernels answer in the type they are asked in.
+        return if exact {
+            x.to_dtype(DType::F32)?.apply_op1_no_bwd(matrix.as_ref())
+        } else {
+            x.apply_op1_no_bwd(matrix.as_ref())?.to_dtype(DType::BF16)
+        };
     }
     let shape = (rows, linear.outputs());
     let count = rows * linear.outputs();

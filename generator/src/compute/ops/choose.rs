@@ -24,15 +24,23 @@ pub(crate) fn choose(logits: &Tensor, choices: &[RowChoice]) -> Result<Vec<Chose
     }
     let (storage, layout) = logits.storage_and_layout();
     match &*storage {
-        Storage::Cpu(storage) => Ok(cpu::choose(cpu::f32_slice(storage, layout)?, vocab, choices)),
-        _ => Err(candle_core::Error::Msg("choose: dispositivo sin soporte".to_owned())),
+        Storage::Cpu(storage) => Ok(cpu::choose(
+            cpu::f32_slice(storage, layout)?,
+            vocab,
+            choices,
+        )),
+        _ => Err(candle_core::Error::Msg(
+            "choose: dispositivo sin soporte".to_owned(),
+        )),
     }
 }
 
 /// Logits are activations, or f32 on every device (`Linear::forward_exact`).
 fn shape_of(logits: &Tensor) -> std::result::Result<(usize, usize), ComputeError> {
     match logits.dims() {
-        &[rows, vocab] if logits.dtype() == DType::F32 && logits.is_contiguous() => Ok((rows, vocab)),
+        &[rows, vocab] if logits.dtype() == DType::F32 && logits.is_contiguous() => {
+            Ok((rows, vocab))
+        }
         _ => activation("choose", logits),
     }
 }

@@ -11,7 +11,11 @@ pub(crate) fn embed(table: &Matrix, ids: &[u32], device: &Device) -> Result<Tens
     if let Some(id) = ids.iter().find(|&&id| id as usize >= vocab) {
         return Err(ComputeError::shape("embed", format!("token {id} de {vocab}")).into());
     }
-    let wanted = if device.is_cpu() { DType::F32 } else { DType::BF16 };
+    let wanted = if device.is_cpu() {
+        DType::F32
+    } else {
+        DType::BF16
+    };
     let rows = match table {
         #[cfg(feature = "cuda")]
         Matrix::Dense(tensor) if tensor.device().is_cuda() && tensor.dtype() == wanted => {

@@ -1,7 +1,6 @@
 //! The operations as candle custom ops, one file each: shapes are checked here, the arithmetic is in
 //! `compute::cpu` and, with the feature `cuda`, in `compute::cuda`.
 
-mod add;
 mod attend;
 mod choose;
 mod embed;
@@ -13,7 +12,6 @@ mod silu;
 
 use candle_core::{DType, Tensor};
 
-pub(crate) use add::add;
 pub(crate) use attend::attend;
 pub(crate) use choose::choose;
 pub(crate) use embed::embed;
@@ -29,12 +27,19 @@ use super::plan::{BLOCK_TOKENS, HeadShape};
 
 /// `(rows, columns)` of an activation tensor of the device's type.
 fn activation(operation: &'static str, x: &Tensor) -> Result<(usize, usize), ComputeError> {
-    let wanted = if x.device().is_cpu() { DType::F32 } else { DType::BF16 };
+    let wanted = if x.device().is_cpu() {
+        DType::F32
+    } else {
+        DType::BF16
+    };
     match x.dims() {
         &[rows, columns] if x.dtype() == wanted && x.is_contiguous() => Ok((rows, columns)),
         dims => Err(ComputeError::shape(
             operation,
-            format!("se esperaba una matriz contigua {wanted:?} y llegó {dims:?} {:?}", x.dtype()),
+            format!(
+                "se esperaba una matriz contigua {wanted:?} y llegó {dims:?} {:?}",
+                x.dtype()
+            ),
         )),
     }
 }

@@ -23,7 +23,10 @@ impl CustomOp2 for RmsNorm {
     ) -> Result<(CpuStorage, Shape)> {
         let x = cpu::f32_slice(x, x_layout)?;
         let weight = cpu::f32_slice(weight, weight_layout)?;
-        Ok((CpuStorage::F32(cpu::rms_norm(x, weight, self.eps)), x_layout.shape().clone()))
+        Ok((
+            CpuStorage::F32(cpu::rms_norm(x, weight, self.eps)),
+            x_layout.shape().clone(),
+        ))
     }
 }
 

@@ -86,7 +86,12 @@ pub(crate) fn rotate_and_store(
     if let Some(on_device) = &plan.cuda {
         return super::super::cuda::rotate_and_store(qkv, table, style, on_device, layer, shape);
     }
-    let rotation = Rotation { table, style, plan, shape };
+    let rotation = Rotation {
+        table,
+        style,
+        plan,
+        shape,
+    };
     layer.keys.inplace_op2(qkv, &StoreKeys(rotation))?;
     layer.values.inplace_op2(qkv, &StoreValues(rotation))?;
     qkv.apply_op1_no_bwd(&RotateQueries(rotation))
@@ -104,17 +109,28 @@ fn check(
     shape.check()?;
     let refuse = |detail: String| Err(ComputeError::shape("rotate_and_store", detail).into());
     if columns != shape.qkv_width() || rows != plan.rows() {
-        return refuse(format!("{rows}x{columns} para {shape:?} y {} filas", plan.rows()));
+        return refuse(format!(
+            "{rows}x{columns} para {shape:?} y {} filas",
+            plan.rows()
+        ));
     }
     if table.half() * 2 != shape.head_dim {
         return refuse(format!("{} frecuencias para {shape:?}", table.half()));
     }
     let blocks = super::check_layer(layer, shape)?;
     let step = &plan.plan;
-    if let Some(slot) = step.slots.iter().find(|&&s| s as usize >= blocks * BLOCK_TOKENS) {
+    if let Some(slot) = step
+        .slots
+        .iter()
+        .find(|&&s| s as usize >= blocks * BLOCK_TOKENS)
+    {
         return refuse(format!("el hueco {slot} no existe en {blocks} bloques"));
     }
-    if let Some(p) = step.positions.iter().find(|&&p| p as usize >= table.max_positions()) {
+    if let Some(p) = step
+        .positions
+        .iter()
+        .find(|&&p| p as usize >= table.max_positions())
+    {
         return refuse(format!("la posición {p} pasa de {}", table.max_positions()));
     }
     Ok(())

@@ -126,14 +126,20 @@ pub(super) fn config(
         None => return Err(keys.invalid("attention.head_count", "no divide a embedding_length")),
     };
     refuse_variants(&keys, head_dim)?;
-    let bias = |part| header.tensors.contains_key(&Slot::Layer(0, part).gguf_name());
+    let bias = |part| {
+        header
+            .tensors
+            .contains_key(&Slot::Layer(0, part).gguf_name())
+    };
     let embedding = header.tensors.get(&Slot::Embedding.gguf_name());
     let read = ModelConfig {
         architecture,
         hidden,
         layers: keys.count("block_count")?,
         heads,
-        kv_heads: keys.count_if_any("attention.head_count_kv")?.unwrap_or(heads),
+        kv_heads: keys
+            .count_if_any("attention.head_count_kv")?
+            .unwrap_or(heads),
         head_dim,
         intermediate: keys.count("feed_forward_length")?,
         vocab: embedding.map_or(0, |entry| entry.shape[0]),
@@ -151,7 +157,9 @@ pub(super) fn config(
             metadata,
             &["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"],
         ),
-        bos_id: ids(metadata, &["tokenizer.ggml.bos_token_id"]).first().copied(),
+        bos_id: ids(metadata, &["tokenizer.ggml.bos_token_id"])
+            .first()
+            .copied(),
     };
     if embedding.is_none() {
         return Err(LoadError::TensorMissing {
@@ -174,11 +182,21 @@ fn refuse_variants(keys: &Keys<'_>, head_dim: usize) -> Result<(), LoadError> {
     if keys.count_if_any("expert_count")?.unwrap_or(0) > 0 {
         return Err(LoadError::unsupported("mezcla de expertos"));
     }
-    if keys.count_if_any("rope.dimension_count")?.unwrap_or(head_dim) != head_dim {
+    if keys
+        .count_if_any("rope.dimension_count")?
+        .unwrap_or(head_dim)
+        != head_dim
+    {
         return Err(LoadError::unsupported("posiciones rotatorias parciales"));
     }
-    if keys.count_if_any("attention.value_length")?.unwrap_or(head_dim) != head_dim {
-        return Err(LoadError::unsupported("claves y valores de distinta anchura"));
+    if keys
+        .count_if_any("attention.value_length")?
+        .unwrap_or(head_dim)
+        != head_dim
+    {
+        return Err(LoadError::unsupported(
+            "claves y valores de distinta anchura",
+        ));
     }
     Ok(())
 }

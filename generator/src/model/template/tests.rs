@@ -75,7 +75,10 @@ fn templates_render_as_jinja2_renders_them() {
             }
         }
     }
-    assert_eq!(raised, 2, "the strict template refuses two turns of one speaker");
+    assert_eq!(
+        raised, 2,
+        "the strict template refuses two turns of one speaker"
+    );
 }
 
 const ASKED: [Turn<'static>; 2] = [
@@ -99,43 +102,67 @@ fn the_words_of_turns_are_told_from_those_of_the_template() {
         .unwrap()
         .render_marked(&ASKED, true, date(2026, 2, 3))
         .unwrap();
-    let data: Vec<&str> = rendered.data.iter().map(|at| &rendered.text[at.clone()]).collect();
+    let data: Vec<&str> = rendered
+        .data
+        .iter()
+        .map(|at| &rendered.text[at.clone()])
+        .collect();
     assert_eq!(data, [ASKED[0].content, ASKED[1].content]);
-    assert!(rendered.text.ends_with("<|im_end|>\n<|im_start|>assistant\n"));
+    assert!(
+        rendered
+            .text
+            .ends_with("<|im_end|>\n<|im_start|>assistant\n")
+    );
 }
 
 #[test]
 fn a_template_that_fails_is_an_error_with_a_plain_sentence() {
     let endless = "{% macro a(n) %}{{ a(n) }}{% endmacro %}{{ a(1) }}";
     let loops = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}";
-    let floods = "{% for a in range(90000) %}{{ messages[0].content }}{{ messages[1].content }}{% endfor %}";
+    let floods =
+        "{% for a in range(90000) %}{{ messages[0].content }}{{ messages[1].content }}{% endfor %}";
     let fails = |source: &str, wanted: fn(&TemplateError) -> bool| {
         let error = render(source).unwrap_err();
         assert!(wanted(&error), "{source}: {error:?}");
         let sentence = error.to_string();
-        assert!(sentence.contains("plantilla") && !sentence.contains('{'), "{sentence}");
+        assert!(
+            sentence.contains("plantilla") && !sentence.contains('{'),
+            "{sentence}"
+        );
     };
-    fails("{{ raise_exception('no') }}", |e| matches!(e, TemplateError::Raised(_)));
+    fails("{{ raise_exception('no') }}", |e| {
+        matches!(e, TemplateError::Raised(_))
+    });
     fails("{% for %}", |e| matches!(e, TemplateError::Syntax(_)));
-    fails("{{ 'x' | unheard_of }}", |e| matches!(e, TemplateError::Syntax(_)));
-    fails("{{ messages[7].content.x }}", |e| matches!(e, TemplateError::Failed(_)));
+    fails("{{ 'x' | unheard_of }}", |e| {
+        matches!(e, TemplateError::Syntax(_))
+    });
+    fails("{{ messages[7].content.x }}", |e| {
+        matches!(e, TemplateError::Failed(_))
+    });
     fails("{{ 1 / 0 }}", |_| true);
     fails(endless, |_| true);
     fails(loops, |e| matches!(e, TemplateError::Endless));
     fails(floods, |e| matches!(e, TemplateError::Endless));
     fails("{{ 'a' * 999999999 }}", |_| true);
     fails("hola", |e| matches!(e, TemplateError::DropsTurn));
-    fails("{{ messages[1].content }}", |e| matches!(e, TemplateError::DropsTurn));
+    fails("{{ messages[1].content }}", |e| {
+        matches!(e, TemplateError::DropsTurn)
+    });
     fails("{{ messages[0].content[:3] + messages[1].content }}", |e| {
         matches!(e, TemplateError::DropsTurn)
     });
-    fails(&"x".repeat(MAX_TEMPLATE_BYTES + 1), |e| matches!(e, TemplateError::Endless));
+    fails(&"x".repeat(MAX_TEMPLATE_BYTES + 1), |e| {
+        matches!(e, TemplateError::Endless)
+    });
 }
 
 #[test]
 fn the_day_is_written_as_the_template_asks() {
     let all = "{{ messages[0].content }}{{ messages[1].content }}";
-    let text = render(&format!("{{{{ strftime_now('%d %b %Y') }}}} {{{{ date_string }}}} {all}"));
+    let text = render(&format!(
+        "{{{{ strftime_now('%d %b %Y') }}}} {{{{ date_string }}}} {all}"
+    ));
     assert!(text.unwrap().text.starts_with("03 Feb 2026 2026-02-03 "));
     let unknown = render(&format!("{{{{ strftime_now('%') }}}} {all}"));
     assert!(matches!(unknown, Err(TemplateError::Failed(_))));
@@ -153,7 +180,10 @@ fn a_folder_gives_its_template_from_whichever_file_holds_it() {
     };
     let all = "{{ messages[0].content }}{{ messages[1].content }}";
     assert_eq!(text(), None);
-    write("tokenizer_config.json", "{\"bos_token\": {\"content\": \"<s>\"}}");
+    write(
+        "tokenizer_config.json",
+        "{\"bos_token\": {\"content\": \"<s>\"}}",
+    );
     assert_eq!(text(), None);
     let config = serde_json::json!({"bos_token": "<s>", "chat_template": [
         {"name": "tool_use", "template": "x"},

@@ -23,10 +23,13 @@ fn sentence_piece(prefix: bool) -> ModelTokenizer {
         let next = vocab.len();
         vocab.entry(token).or_insert(next.into());
     };
-    CONTROLS.iter().for_each(|control| add((*control).to_owned()));
+    CONTROLS
+        .iter()
+        .for_each(|control| add((*control).to_owned()));
     (0..=255).for_each(|byte| add(format!("<0x{byte:02X}>")));
-    for piece in "▁ a b c d e l o s i _ < > | m t r ▁a la ▁la as ▁las do sis dosis ▁dosis <| |> ▁▁ im"
-        .split(' ')
+    for piece in
+        "▁ a b c d e l o s i _ < > | m t r ▁a la ▁la as ▁las do sis dosis ▁dosis <| |> ▁▁ im"
+            .split(' ')
     {
         add(piece.to_owned());
     }
@@ -81,8 +84,14 @@ fn metadata() -> HashMap<String, Value> {
     HashMap::from([
         ("tokenizer.ggml.model".into(), Value::String("gpt2".into())),
         ("tokenizer.ggml.pre".into(), Value::String("smollm".into())),
-        ("tokenizer.ggml.token_type".into(), Value::Array(types.collect())),
-        ("tokenizer.ggml.merges".into(), strings(&merges.map(str::to_owned))),
+        (
+            "tokenizer.ggml.token_type".into(),
+            Value::Array(types.collect()),
+        ),
+        (
+            "tokenizer.ggml.merges".into(),
+            strings(&merges.map(str::to_owned)),
+        ),
         ("tokenizer.ggml.tokens".into(), strings(&tokens)),
     ])
 }
@@ -177,7 +186,10 @@ fn control_strings_within_data_are_words_and_its_words_merge_with_the_template()
 #[test]
 fn a_control_string_that_is_also_a_word_of_the_vocabulary_is_still_not_read_in_a_text() {
     let mut metadata = metadata();
-    metadata.insert("tokenizer.ggml.pre".into(), Value::String("llama-bpe".into()));
+    metadata.insert(
+        "tokenizer.ggml.pre".into(),
+        Value::String("llama-bpe".into()),
+    );
     let Some(Value::Array(tokens)) = metadata.get_mut("tokenizer.ggml.tokens") else {
         panic!("tokens");
     };
@@ -199,7 +211,10 @@ fn a_vocabulary_fits_a_larger_embedding_and_no_smaller_one() {
     let refused = byte_level().fit_to(100);
     assert!(matches!(
         refused,
-        Err(TokenizerError::Vocabulary { tokens: 265, vocab: 100 })
+        Err(TokenizerError::Vocabulary {
+            tokens: 265,
+            vocab: 100
+        })
     ));
 }
 
@@ -209,7 +224,9 @@ fn a_gguf_tokenizer_that_cannot_be_read_is_refused_by_name() {
         let mut metadata = metadata();
         metadata.remove(key);
         metadata.extend(value.map(|value| (key.to_owned(), value)));
-        let error = ModelTokenizer::from_gguf(&metadata).map(|_| ()).unwrap_err();
+        let error = ModelTokenizer::from_gguf(&metadata)
+            .map(|_| ())
+            .unwrap_err();
         error.to_string()
     };
     let text = |text: &str| Some(Value::String(text.to_owned()));
@@ -236,9 +253,8 @@ fn the_ids_of_smollm2_are_those_of_llama_cpp() {
     );
     let path = folder.join("SmolLM2-135M-Instruct.Q4_1.gguf");
     if !path.exists() {
-        let _ = std::io::stderr().write_all(
-            b"NOT RUN: SmolLM2 is not there; scripts/fetch-test-models.sh fetches it\n",
-        );
+        let _ = std::io::stderr()
+            .write_all(b"NOT RUN: SmolLM2 is not there; scripts/fetch-test-models.sh fetches it\n");
         return;
     }
     let mut file = std::io::BufReader::new(std::fs::File::open(path).unwrap());

@@ -71,7 +71,11 @@ pub(super) async fn measure_gpu(args: &BenchArgs, output: Output) -> Result<Valu
     let shapes = match args.shape.as_deref() {
         None => vec![Shape::Salamandra7b, Shape::Alia40b],
         Some(name) => vec![name.parse::<Shape>().map_err(|error| {
-            Failure::new(FailureClass::Usage, "bench_unknown_shape", error.to_string())
+            Failure::new(
+                FailureClass::Usage,
+                "bench_unknown_shape",
+                error.to_string(),
+            )
         })?],
     };
     for shape in shapes {
@@ -99,13 +103,23 @@ async fn parity(output: Output) -> Result<Value, Failure> {
     })
     .await?;
     let all = reports.as_array().map_or(&[][..], Vec::as_slice);
-    let wrong: Vec<String> =
-        all.iter().filter(|one| one["passes"] != true).map(Value::to_string).collect();
+    let wrong: Vec<String> = all
+        .iter()
+        .filter(|one| one["passes"] != true)
+        .map(Value::to_string)
+        .collect();
     if wrong.is_empty() {
         return Ok(reports);
     }
-    let message = format!("la GPU no calcula lo mismo que el procesador: {}", wrong.join(" "));
-    Err(Failure::new(FailureClass::Failed, "bench_gpu_differs", message))
+    let message = format!(
+        "la GPU no calcula lo mismo que el procesador: {}",
+        wrong.join(" ")
+    );
+    Err(Failure::new(
+        FailureClass::Failed,
+        "bench_gpu_differs",
+        message,
+    ))
 }
 
 fn report(model: Model, load: Load, file_bytes: u64) -> Result<Value, Failure> {

@@ -65,17 +65,6 @@ unsafe fn dot_wide<const VNNI: bool>(acc: __m256i, w: __m256i, x: __m256i) -> __
     }
 }
 
-/// 16 bytes here and four strides on.
-#[inline(always)]
-unsafe fn pair(from: *const u8, stride: usize) -> __m256i {
-    // SAFETY: by the caller's contract.
-    unsafe {
-        let low = _mm_loadu_si128(from.cast());
-        let high = _mm_loadu_si128(from.add(4 * stride).cast());
-        _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(low), high)
-    }
-}
-
 /// `2^n` of integral lanes.
 #[inline(always)]
 unsafe fn power(n: __m256) -> __m256 {
@@ -104,28 +93,6 @@ unsafe fn spread(a: __m256i) -> __m256i {
         let nibble = _mm256_and_si256(a, _mm256_set1_epi32(15));
         let apart = _mm256_mullo_epi32(nibble, _mm256_set1_epi32(0x0020_4081));
         _mm256_slli_epi32::<4>(_mm256_and_si256(apart, _mm256_set1_epi32(0x0101_0101)))
-    }
-}
-
-/// Eight lanes of 16 bytes, transposed; see [`Lanes::gather16`].
-#[inline(always)]
-unsafe fn gather16_eight(from: *const u8, stride: usize) -> [__m256i; 4] {
-    // SAFETY: 16 bytes of each of 8 lanes are good to read, by the caller's contract.
-    unsafe {
-        let a = pair(from, stride);
-        let b = pair(from.add(stride), stride);
-        let c = pair(from.add(2 * stride), stride);
-        let d = pair(from.add(3 * stride), stride);
-        let ab_low = _mm256_unpacklo_epi32(a, b);
-        let ab_high = _mm256_unpackhi_epi32(a, b);
-        let cd_low = _mm256_unpacklo_epi32(c, d);
-        let cd_high = _mm256_unpackhi_epi32(c, d);
-        [
-            _mm256_unpacklo_epi64(ab_low, cd_low),
-            _mm256_unpackhi_epi64(ab_low, cd_low),
-            _mm256_unpacklo_epi64(ab_high, cd_high),
-            _mm256_unpackhi_epi64(ab_high, cd_high),
-        ]
     }
 }
 
@@ -198,7 +165,12 @@ impl<const VNNI: bool> Lanes for Avx2<VNNI> {
     }
     #[inline(always)]
     unsafe fn fma(a: F, b: F, c: F) -> F {
-        unsafe { F(_mm256_fmadd_ps(a.0, b.0, c.0), _mm256_fmadd_ps(a.1, b.1, c.1)) }
+        unsafe {
+            F(
+                _mm256_fmadd_ps(a.0, b.0, c.0),
+                _mm256_fmadd_ps(a.1, b.1, c.1),
+            )
+        }
     }
     #[inline(always)]
     unsafe fn max(a: F, b: F) -> F {
@@ -211,7 +183,12 @@ impl<const VNNI: bool> Lanes for Avx2<VNNI> {
     #[inline(always)]
     unsafe fn round(a: F) -> F {
         const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
-        unsafe { F(_mm256_round_ps::<NEAREST>(a.0), _mm256_round_ps::<NEAREST>(a.1)) }
+        unsafe {
+            F(
+                _mm256_round_ps::<NEAREST>(a.0),
+                _mm256_round_ps::<NEAREST>(a.1),
+            )
+        }
     }
     #[inline(always)]
     unsafe fn abs(a: F) -> F {
@@ -225,7 +202,10 @@ impl<const VNNI: bool> Lanes for Avx2<VNNI> {
         unsafe {
             let low = _mm256_cmp_ps::<_CMP_LT_OQ>(x.0, limit.0);
             let high = _mm256_cmp_ps::<_CMP_LT_OQ>(x.1, limit.1);
-            F(_mm256_andnot_ps(low, value.0), _mm256_andnot_ps(high, value.1))
+            F(
+                _mm256_andnot_ps(low, value.0),
+                _mm256_andnot_ps(high, value.1),
+            )
         }
     }
     #[inline(always)]
@@ -293,7 +273,12 @@ impl<const VNNI: bool> Lanes for Avx2<VNNI> {
     }
     #[inline(always)]
     unsafe fn load_i(from: *const u8) -> I {
-        unsafe { I(_mm256_loadu_si256(from.cast()), _mm256_loadu_si256(from.add(32).cast())) }
+        unsafe {
+            I(
+                _mm256_loadu_si256(from.cast()),
+                _mm256_loadu_si256(from.add(32).cast()),
+            )
+        }
     }
     #[inline(always)]
     unsafe fn and(a: I, b: I) -> I {
@@ -358,7 +343,10 @@ impl<const VNNI: bool> Lanes for Avx2<VNNI> {
     unsafe fn halves(a: I) -> (F, F) {
         unsafe {
             let high = Self::shr(a, 16);
-            (F(low_halves(a.0), low_halves(a.1)), F(low_halves(high.0), low_halves(high.1)))
+            (
+                F(low_halves(a.0), low_halves(a.1)),
+                F(low_halves(high.0), low_halves(high.1)),
+            )
         }
     }
     #[inline(always)]
@@ -376,39 +364,14 @@ impl<const VNNI: bool> Lanes for Avx2<VNNI> {
     unsafe fn dot4_wide(acc: I, w: I, x: i32) -> I {
         unsafe {
             let x = _mm256_set1_epi32(x);
-            I(dot_wide::<VNNI>(acc.0, w.0, x), dot_wide::<VNNI>(acc.1, w.1, x))
-        }
-    }
-    #[inline(always)]
-    unsafe fn offsets(stride: usize) -> I {
-        unsafe {
-            let stride = _mm256_set1_epi32(stride as i32);
             I(
-                _mm256_mullo_epi32(_mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0), stride),
-                _mm256_mullo_epi32(_mm256_set_epi32(15, 14, 13, 12, 11, 10, 9, 8), stride),
+                dot_wide::<VNNI>(acc.0, w.0, x),
+                dot_wide::<VNNI>(acc.1, w.1, x),
             )
         }
     }
     #[inline(always)]
-    unsafe fn gather(from: *const u8, offsets: I) -> I {
-        unsafe {
-            I(
-                _mm256_i32gather_epi32::<1>(from.cast(), offsets.0),
-                _mm256_i32gather_epi32::<1>(from.cast(), offsets.1),
-            )
-        }
-    }
-    #[inline(always)]
-    unsafe fn gather16(from: *const u8, stride: usize) -> [I; 4] {
-        unsafe {
-            let low = gather16_eight(from, stride);
-            let high = gather16_eight(from.add(8 * stride), stride);
-            [
-                I(low[0], high[0]),
-                I(low[1], high[1]),
-                I(low[2], high[2]),
-                I(low[3], high[3]),
-            ]
-        }
+    unsafe fn prefetch(at: *const u8) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
     }
 }

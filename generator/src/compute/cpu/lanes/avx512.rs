@@ -19,23 +19,6 @@ static FIFTH_BITS: [i32; 16] = {
     table
 };
 
-/// 16 bytes of lanes `first`, `first + 4`, `first + 8`, `first + 12` in the four quarters, so that a
-/// transposition inside of the quarters leaves the lanes in order.
-#[inline(always)]
-unsafe fn quarters(from: *const u8, stride: usize, first: usize) -> __m512i {
-    // SAFETY: 16 bytes of each of 16 lanes are good to read, by the caller's contract.
-    unsafe {
-        let from = from.add(first * stride);
-        let a = _mm_loadu_si128(from.cast());
-        let b = _mm_loadu_si128(from.add(4 * stride).cast());
-        let c = _mm_loadu_si128(from.add(8 * stride).cast());
-        let d = _mm_loadu_si128(from.add(12 * stride).cast());
-        let low = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(a), b);
-        let high = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(c), d);
-        _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
-    }
-}
-
 // SAFETY of all bodies: the trait's contract: pointers are good for what is read, and the function is
 // inlined where `Isa::run` has enabled the instructions.
 impl Lanes for Avx512 {
@@ -223,35 +206,7 @@ impl Lanes for Avx512 {
         unsafe { Self::dot4(acc, w, x) }
     }
     #[inline(always)]
-    unsafe fn offsets(stride: usize) -> __m512i {
-        unsafe {
-            let lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-            _mm512_mullo_epi32(lanes, _mm512_set1_epi32(stride as i32))
-        }
-    }
-    #[inline(always)]
-    unsafe fn gather(from: *const u8, offsets: __m512i) -> __m512i {
-        unsafe { _mm512_i32gather_epi32::<1>(offsets, from.cast()) }
-    }
-    #[inline(always)]
-    unsafe fn gather16(from: *const u8, stride: usize) -> [__m512i; 4] {
-        unsafe {
-            let (a, b, c, d) = (
-                quarters(from, stride, 0),
-                quarters(from, stride, 1),
-                quarters(from, stride, 2),
-                quarters(from, stride, 3),
-            );
-            let ab_low = _mm512_unpacklo_epi32(a, b);
-            let ab_high = _mm512_unpackhi_epi32(a, b);
-            let cd_low = _mm512_unpacklo_epi32(c, d);
-            let cd_high = _mm512_unpackhi_epi32(c, d);
-            [
-                _mm512_unpacklo_epi64(ab_low, cd_low),
-                _mm512_unpackhi_epi64(ab_low, cd_low),
-                _mm512_unpacklo_epi64(ab_high, cd_high),
-                _mm512_unpackhi_epi64(ab_high, cd_high),
-            ]
-        }
+    unsafe fn prefetch(at: *const u8) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
     }
 }

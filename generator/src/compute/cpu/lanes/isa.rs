@@ -1,11 +1,14 @@
-#![allow(unsafe_code, reason = "calls kernels compiled for instructions found at run time")]
+#![allow(
+    unsafe_code,
+    reason = "calls kernels compiled for instructions found at run time"
+)]
 
 use std::sync::OnceLock;
 
 use super::Lanes;
+use super::scalar::Scalar;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
-use super::scalar::Scalar;
 
 /// A kernel that can run on any [`Lanes`].
 pub(in super::super) trait Work {

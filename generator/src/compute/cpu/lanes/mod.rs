@@ -1,4 +1,7 @@
-#![allow(unsafe_code, reason = "the vocabulary of the vector kernels; each method is one or a few instructions")]
+#![allow(
+    unsafe_code,
+    reason = "the vocabulary of the vector kernels; each method is one or a few instructions"
+)]
 //! Sixteen lanes, the unit all CPU kernels are written in: one zmm register, two ymm registers, or a
 //! plain array. A kernel written once over [`Lanes`] gives the same bits on each of them, because
 //! every method is defined to the last bit: fused multiply-add, `max` that returns its second
@@ -85,12 +88,8 @@ pub(super) trait Lanes: Copy {
     unsafe fn dot4(acc: Self::I, w: Self::I, x: i32) -> Self::I;
     /// The same for `w` up to 255.
     unsafe fn dot4_wide(acc: Self::I, w: Self::I, x: i32) -> Self::I;
-    /// `0, stride, 2 stride, …`: offsets for [`Lanes::gather`].
-    unsafe fn offsets(stride: usize) -> Self::I;
-    /// The 4 bytes at `from + offset` of each lane.
-    unsafe fn gather(from: *const u8, offsets: Self::I) -> Self::I;
-    /// 16 bytes at `from + lane * stride` of each lane, transposed: vector `j` has bytes `4j..4j+4`.
-    unsafe fn gather16(from: *const u8, stride: usize) -> [Self::I; 4];
+    /// Asks for the cache line at an address, which need not exist.
+    unsafe fn prefetch(at: *const u8);
 }
 
 /// `e^x`; 0 below -87.3 and for -∞, NaN for NaN, capped at `e^88.3`. Relative error below 2e-7
@@ -108,7 +107,13 @@ pub(super) unsafe fn exp<L: Lanes>(x: L::F) -> L::F {
         let r = L::fma(n, L::splat(-0.693_359_4), clamped);
         let r = L::fma(n, L::splat(2.121_944_4e-4), r);
         let mut p = L::splat(1.987_569_1e-4);
-        for c in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5e-1] {
+        for c in [
+            1.398_199_9e-3,
+            8.333_452e-3,
+            4.166_579_6e-2,
+            1.666_666_5e-1,
+            5e-1,
+        ] {
             p = L::fma(p, r, L::splat(c));
         }
         let y = L::add(L::fma(p, L::mul(r, r), r), L::splat(1.0));

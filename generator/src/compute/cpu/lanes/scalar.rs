@@ -1,4 +1,7 @@
-#![allow(unsafe_code, reason = "implements the unsafe vocabulary of lanes on arrays")]
+#![allow(
+    unsafe_code,
+    reason = "implements the unsafe vocabulary of lanes on arrays"
+)]
 //! Lanes as arrays: for machines without AVX2, and the oracle of the others.
 
 use half::{bf16, f16};
@@ -30,7 +33,9 @@ fn dot(acc: I, w: I, x: i32) -> I {
         w.to_le_bytes()
             .into_iter()
             .zip(x.to_le_bytes())
-            .fold(acc, |sum, (w, x)| sum.wrapping_add(i32::from(w) * i32::from(x as i8)))
+            .fold(acc, |sum, (w, x)| {
+                sum.wrapping_add(i32::from(w) * i32::from(x as i8))
+            })
     })
 }
 
@@ -86,7 +91,13 @@ impl Lanes for Scalar {
         std::array::from_fn(|i| if x[i] < limit[i] { 0.0 } else { value[i] })
     }
     unsafe fn select(bits: u16, value: F, other: F) -> F {
-        std::array::from_fn(|i| if bits >> i & 1 == 1 { value[i] } else { other[i] })
+        std::array::from_fn(|i| {
+            if bits >> i & 1 == 1 {
+                value[i]
+            } else {
+                other[i]
+            }
+        })
     }
     unsafe fn equal(a: F, b: F) -> u16 {
         (0..LANES).fold(0, |bits, i| bits | (u16::from(a[i] == b[i]) << i))
@@ -170,18 +181,5 @@ impl Lanes for Scalar {
     unsafe fn dot4_wide(acc: I, w: I, x: i32) -> I {
         dot(acc, w, x)
     }
-    unsafe fn offsets(stride: usize) -> I {
-        std::array::from_fn(|i| (i * stride) as i32)
-    }
-    unsafe fn gather(from: *const u8, offsets: I) -> I {
-        // SAFETY: each offset is inside of the weights, by the trait's contract.
-        offsets.map(|at| unsafe { from.add(at as usize).cast::<i32>().read_unaligned() })
-    }
-    unsafe fn gather16(from: *const u8, stride: usize) -> [I; 4] {
-        let quad = |lane: usize, j: usize| {
-            // SAFETY: 16 bytes of each lane are inside of the weights, by the trait's contract.
-            unsafe { from.add(lane * stride + 4 * j).cast::<i32>().read_unaligned() }
-        };
-        std::array::from_fn(|j| std::array::from_fn(|lane| quad(lane, j)))
-    }
+    unsafe fn prefetch(_: *const u8) {}
 }

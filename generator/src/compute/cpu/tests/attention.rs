@@ -8,28 +8,43 @@ use half::f16;
 use super::super::lanes::Isa;
 use super::super::{attend, reference};
 use super::{tensor, values, with_chunk};
+use crate::compute::cache::KvLayer;
 use crate::compute::ops::Rotation;
+use crate::compute::plan::DevicePlan;
 use crate::compute::{
-    BLOCK_TOKENS, DevicePlan, HeadShape, KvCache, KvLayer, RopeTable, RotaryStyle, Span, StepPlan,
-    rotate_and_store,
+    BLOCK_TOKENS, HeadShape, KvCache, RopeTable, RotaryStyle, Span, StepPlan, rotate_and_store,
 };
 
-const SMOL: HeadShape = HeadShape { heads: 9, kv_heads: 3, head_dim: 64 };
+const SMOL: HeadShape = HeadShape {
+    heads: 9,
+    kv_heads: 3,
+    head_dim: 64,
+};
 const POSITIONS: usize = 400;
 
 fn table(head_dim: usize) -> RopeTable {
-    let frequencies: Vec<f32> =
-        (0..head_dim / 2).map(|i| 1e4f32.powf(-2.0 * i as f32 / head_dim as f32)).collect();
+    let frequencies: Vec<f32> = (0..head_dim / 2)
+        .map(|i| 1e4f32.powf(-2.0 * i as f32 / head_dim as f32))
+        .collect();
     RopeTable::new(&frequencies, POSITIONS, &Device::Cpu).unwrap()
 }
 
 /// A cache whose every slot holds NaN until it is written.
 fn cache(blocks: usize, shape: HeadShape) -> KvLayer {
-    let layer = KvCache::new(1, blocks, shape, &Device::Cpu).unwrap().layers.remove(0);
+    let layer = KvCache::new(1, blocks, shape, &Device::Cpu)
+        .unwrap()
+        .layers
+        .remove(0);
     let nan = |t: &Tensor| {
-        Tensor::full(f16::NAN, t.shape(), &Device::Cpu).unwrap().to_dtype(DType::F16).unwrap()
+        Tensor::full(f16::NAN, t.shape(), &Device::Cpu)
+            .unwrap()
+            .to_dtype(DType::F16)
+            .unwrap()
     };
-    KvLayer { keys: nan(&layer.keys), values: nan(&layer.values) }
+    KvLayer {
+        keys: nan(&layer.keys),
+        values: nan(&layer.values),
+    }
 }
 
 /// Sequences of q|k|v rows, each with its block table.
@@ -58,7 +73,12 @@ impl Sequences {
             .zip(lengths)
             .map(|(seed, length)| (tensor(seed, *length, shape.qkv_width()) * 4.0).unwrap())
             .collect();
-        Self { shape, rows, blocks, layer: cache(count, shape) }
+        Self {
+            shape,
+            rows,
+            blocks,
+            layer: cache(count, shape),
+        }
     }
 
     fn plan(&self, parts: &[(usize, usize, usize)]) -> DevicePlan {
@@ -69,22 +89,41 @@ impl Sequences {
             for position in from..to {
                 let block = blocks[position / BLOCK_TOKENS] as usize;
                 plan.positions.push(position as u32);
-                plan.slots.push((block * BLOCK_TOKENS + position % BLOCK_TOKENS) as u32);
+                plan.slots
+                    .push((block * BLOCK_TOKENS + position % BLOCK_TOKENS) as u32);
             }
-            plan.spans.push(Span { first_row, rows: to - from, context: to, blocks });
+            plan.spans.push(Span {
+                first_row,
+                rows: to - from,
+                context: to,
+                blocks,
+            });
         }
         plan.on(&Device::Cpu).unwrap()
     }
 
     /// One step: the bits of each row's result, by (sequence, position).
-    fn step(&self, isa: Isa, parts: &[(usize, usize, usize)]) -> BTreeMap<(usize, usize), Vec<u32>> {
+    fn step(
+        &self,
+        isa: Isa,
+        parts: &[(usize, usize, usize)],
+    ) -> BTreeMap<(usize, usize), Vec<u32>> {
         let plan = self.plan(parts);
-        let rows: Vec<Tensor> =
-            parts.iter().map(|&(s, from, to)| self.rows[s].narrow(0, from, to - from).unwrap()).collect();
+        let rows: Vec<Tensor> = parts
+            .iter()
+            .map(|&(s, from, to)| self.rows[s].narrow(0, from, to - from).unwrap())
+            .collect();
         let qkv = Tensor::cat(&rows, 0).unwrap();
         let table = table(self.shape.head_dim);
-        let q =
-            rotate_and_store(&qkv, &table, RotaryStyle::Halves, &plan, &self.layer, self.shape).unwrap();
+        let q = rotate_and_store(
+            &qkv,
+            &table,
+            RotaryStyle::Halves,
+            &plan,
+            &self.layer,
+            self.shape,
+        )
+        .unwrap();
         let out = self.attend(isa, &plan, &q);
         let width = self.shape.heads * self.shape.head_dim;
         let mut rows = out.chunks_exact(width);
@@ -114,9 +153,21 @@ impl Sequences {
 fn attention_is_the_plain_formula_over_scattered_blocks_and_never_reads_an_unwritten_slot() {
     let shapes = [
         SMOL,
-        HeadShape { heads: 4, kv_heads: 4, head_dim: 128 },
-        HeadShape { heads: 10, kv_heads: 2, head_dim: 80 },
-        HeadShape { heads: 2, kv_heads: 1, head_dim: 6 },
+        HeadShape {
+            heads: 4,
+            kv_heads: 4,
+            head_dim: 128,
+        },
+        HeadShape {
+            heads: 10,
+            kv_heads: 2,
+            head_dim: 80,
+        },
+        HeadShape {
+            heads: 2,
+            kv_heads: 1,
+            head_dim: 6,
+        },
     ];
     for shape in shapes {
         let sequences = Sequences::new(shape, &[1, 33, 150, 290]);
@@ -138,15 +189,29 @@ fn attention_is_the_plain_formula_over_scattered_blocks_and_never_reads_an_unwri
             let (keys, values) = sequences.contents();
             let q = q.flatten_all().unwrap().to_vec1::<f32>().unwrap();
             let wanted = reference::attend(&plan.plan, shape, &q, &keys, &values);
-            let worst = have.iter().zip(&wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(worst < 2e-6 && have.iter().all(|v| v.is_finite()), "{worst} {shape:?}");
+            let worst = have
+                .iter()
+                .zip(&wanted)
+                .map(|(a, b)| (a - b).abs())
+                .fold(0.0, f32::max);
+            assert!(
+                worst < 2e-6 && have.iter().all(|v| v.is_finite()),
+                "{worst} {shape:?}"
+            );
         }
     }
 }
 
 #[test]
 fn a_row_is_the_same_to_the_bit_whole_in_chunks_in_a_batch_and_on_all_instructions() {
-    for shape in [SMOL, HeadShape { heads: 4, kv_heads: 2, head_dim: 80 }] {
+    for shape in [
+        SMOL,
+        HeadShape {
+            heads: 4,
+            kv_heads: 2,
+            head_dim: 80,
+        },
+    ] {
         let lengths = [5, 70, 300];
         let whole: BTreeMap<_, _> = (0..3)
             .flat_map(|s| Sequences::new(shape, &lengths).step(Isa::Scalar, &[(s, 0, lengths[s])]))
@@ -155,21 +220,28 @@ fn a_row_is_the_same_to_the_bit_whole_in_chunks_in_a_batch_and_on_all_instructio
             let sequences = Sequences::new(shape, &lengths);
             for step in steps {
                 for (row, bits) in sequences.step(isa, step) {
-                    assert!(bits == whole[&row], "{name} on {isa:?}: {row:?} of {shape:?}");
+                    assert!(
+                        bits == whole[&row],
+                        "{name} on {isa:?}: {row:?} of {shape:?}"
+                    );
                 }
             }
         };
         for isa in Isa::all() {
             check("batched", isa, &[vec![(0, 0, 5), (1, 0, 70), (2, 0, 300)]]);
             with_chunk(1, || check("alone", isa, &[vec![(2, 0, 300)]]));
-            check("chunked", isa, &[
-                vec![(2, 0, 128), (1, 0, 1)],
-                vec![(1, 1, 69), (2, 128, 131)],
-                vec![(2, 131, 290), (0, 0, 5), (1, 69, 70)],
-                vec![(2, 290, 299)],
-                // One token with a long past: computed in pieces.
-                vec![(2, 299, 300)],
-            ]);
+            check(
+                "chunked",
+                isa,
+                &[
+                    vec![(2, 0, 128), (1, 0, 1)],
+                    vec![(1, 1, 69), (2, 128, 131)],
+                    vec![(2, 131, 290), (0, 0, 5), (1, 69, 70)],
+                    vec![(2, 290, 299)],
+                    // One token with a long past: computed in pieces.
+                    vec![(2, 299, 300)],
+                ],
+            );
         }
     }
 }
@@ -178,17 +250,30 @@ fn a_row_is_the_same_to_the_bit_whole_in_chunks_in_a_batch_and_on_all_instructio
 fn both_rotary_styles_are_the_plain_formula() {
     for head_dim in [64, 80, 128, 6] {
         for style in [RotaryStyle::Halves, RotaryStyle::Pairs] {
-            let shape = HeadShape { heads: 3, kv_heads: 1, head_dim };
+            let shape = HeadShape {
+                heads: 3,
+                kv_heads: 1,
+                head_dim,
+            };
             let sequences = Sequences::new(shape, &[40]);
             let plan = sequences.plan(&[(0, 0, 40)]);
             let table = table(head_dim);
             let qkv = &sequences.rows[0];
             let q = rotate_and_store(qkv, &table, style, &plan, &sequences.layer, shape).unwrap();
             let q = q.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-            let rotation = Rotation { table: &table, style, plan: &plan, shape };
+            let rotation = Rotation {
+                table: &table,
+                style,
+                plan: &plan,
+                shape,
+            };
             let plain = qkv.flatten_all().unwrap().to_vec1::<f32>().unwrap();
             let wanted = reference::rotate_queries(&rotation, &plain).unwrap();
-            let worst = q.iter().zip(&wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            let worst = q
+                .iter()
+                .zip(&wanted)
+                .map(|(a, b)| (a - b).abs())
+                .fold(0.0, f32::max);
             assert!(worst < 1e-6, "{worst} {style:?} {head_dim}");
 
             let (keys, stored) = sequences.contents();
@@ -201,7 +286,12 @@ fn both_rotary_styles_are_the_plain_formula() {
                 assert!(have.is_nan() == wanted.is_nan());
                 assert!(have.is_nan() || (have - wanted).abs() <= 2e-3 * wanted.abs().max(1e-3));
             }
-            assert!(stored.iter().zip(&wanted.1).all(|(a, b)| a.to_bits() == b.to_bits()));
+            assert!(
+                stored
+                    .iter()
+                    .zip(&wanted.1)
+                    .all(|(a, b)| a.to_bits() == b.to_bits())
+            );
         }
     }
 }
@@ -212,8 +302,15 @@ fn a_query_with_nan_gives_nan_and_its_neighbours_do_not() {
     let plan = sequences.plan(&[(0, 0, 140)]);
     let qkv = &sequences.rows[0];
     let table = table(64);
-    let q =
-        rotate_and_store(qkv, &table, RotaryStyle::Halves, &plan, &sequences.layer, SMOL).unwrap();
+    let q = rotate_and_store(
+        qkv,
+        &table,
+        RotaryStyle::Halves,
+        &plan,
+        &sequences.layer,
+        SMOL,
+    )
+    .unwrap();
     let mut q = q.flatten_all().unwrap().to_vec1::<f32>().unwrap();
     q[135 * 576 + 70] = f32::NAN;
     let (keys, values) = sequences.contents();
@@ -233,12 +330,31 @@ fn what_does_not_fit_is_refused() {
     let table = table(64);
     let run = |plan: &DevicePlan, columns: usize, table: &RopeTable, shape: HeadShape| {
         let qkv = Tensor::from_vec(values(1, 40 * columns), (40, columns), &Device::Cpu).unwrap();
-        rotate_and_store(&qkv, table, RotaryStyle::Halves, plan, &sequences.layer, shape)
+        rotate_and_store(
+            &qkv,
+            table,
+            RotaryStyle::Halves,
+            plan,
+            &sequences.layer,
+            shape,
+        )
     };
     assert!(run(&good, 960, &table, SMOL).is_ok());
     assert!(run(&good, 961, &table, SMOL).is_err());
     assert!(run(&good, 960, &super::attention::table(32), SMOL).is_err());
-    assert!(run(&good, 960, &table, HeadShape { heads: 7, kv_heads: 4, head_dim: 64 }).is_err());
+    assert!(
+        run(
+            &good,
+            960,
+            &table,
+            HeadShape {
+                heads: 7,
+                kv_heads: 4,
+                head_dim: 64
+            }
+        )
+        .is_err()
+    );
     let mut outside = (*good.plan).clone();
     outside.slots[3] = 64;
     assert!(run(&outside.on(&Device::Cpu).unwrap(), 960, &table, SMOL).is_err());

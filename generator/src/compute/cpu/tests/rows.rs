@@ -7,7 +7,9 @@ use candle_core::{DType, Device, Tensor};
 use super::super::lanes::Isa;
 use super::super::{choose, elementwise, reference};
 use super::{QUANTIZED, plain, quantized, tensor, values};
-use crate::compute::{Chosen, Matrix, RowChoice, TokenMask, add_rms_norm, embed, rms_norm, take_rows};
+use crate::compute::{
+    Chosen, Matrix, RowChoice, TokenMask, add_rms_norm, embed, rms_norm, take_rows,
+};
 
 fn close(have: &[f32], wanted: &[f32]) {
     assert_eq!(have.len(), wanted.len());
@@ -28,18 +30,29 @@ fn norms_and_gates_are_the_plain_formulas_on_all_instructions() {
             close(&elementwise::norm_on(isa, &x, None, &weight, 1e-5), &wanted);
             let have = elementwise::norm_on(isa, &x, Some(&delta), &weight, 1e-5);
             close(&have, &both);
-            assert!(have.iter().zip(&plain).all(|(a, b)| a.to_bits() == b.to_bits()));
+            assert!(
+                have.iter()
+                    .zip(&plain)
+                    .all(|(a, b)| a.to_bits() == b.to_bits())
+            );
             let alone = elementwise::norm_on(isa, &x[..columns], None, &weight, 1e-5);
             let many = elementwise::norm_on(isa, &x, None, &weight, 1e-5);
             assert!(alone[..] == many[..columns]);
         }
-        let gates: Vec<f32> = values(4, 6 * 2 * columns).iter().map(|v| v * 40.0).collect();
+        let gates: Vec<f32> = values(4, 6 * 2 * columns)
+            .iter()
+            .map(|v| v * 40.0)
+            .collect();
         let wanted = reference::silu_mul(&gates, columns);
         let plain = elementwise::silu_on(Isa::Scalar, &gates, columns);
         close(&plain, &wanted);
         for isa in Isa::all() {
             let have = elementwise::silu_on(isa, &gates, columns);
-            assert!(have.iter().zip(&plain).all(|(a, b)| a.to_bits() == b.to_bits()));
+            assert!(
+                have.iter()
+                    .zip(&plain)
+                    .all(|(a, b)| a.to_bits() == b.to_bits())
+            );
         }
     }
     let extremes = [f32::NAN, 1e30, -1e30, 0.0, 1.0, 1.0, 1.0, 1.0];
@@ -69,7 +82,10 @@ fn a_table_gives_its_rows_without_being_expanded() {
     }
     for table in tables {
         let rows = plain(&table);
-        let have = embed(&table, &ids, &Device::Cpu).unwrap().to_vec2::<f32>().unwrap();
+        let have = embed(&table, &ids, &Device::Cpu)
+            .unwrap()
+            .to_vec2::<f32>()
+            .unwrap();
         for (id, have) in ids.iter().zip(have) {
             assert_eq!(have, rows[*id as usize], "{}", table.dtype_name());
         }
@@ -102,7 +118,10 @@ fn mask(vocab: usize, allowed: &[u32]) -> Option<Arc<TokenMask>> {
 
 #[test]
 fn greedy_takes_the_greatest_allowed_logit_and_the_lowest_id_of_equals() {
-    let sure = |token| Chosen { token, finite: true };
+    let sure = |token| Chosen {
+        token,
+        finite: true,
+    };
     for vocab in [1usize, 31, 32, 33, 1000] {
         let last = vocab as u32 - 1;
         let mut logits = values(5, vocab);
@@ -110,7 +129,10 @@ fn greedy_takes_the_greatest_allowed_logit_and_the_lowest_id_of_equals() {
         assert_eq!(pick(&logits, &RowChoice::default()), sure(last));
         logits[0] = 9.0;
         assert_eq!(pick(&logits, &RowChoice::default()), sure(0));
-        let only = RowChoice { mask: mask(vocab, &[last]), ..RowChoice::default() };
+        let only = RowChoice {
+            mask: mask(vocab, &[last]),
+            ..RowChoice::default()
+        };
         assert_eq!(pick(&logits, &only), sure(last));
     }
     let mut logits = vec![f32::NEG_INFINITY; 100];
@@ -121,7 +143,10 @@ fn greedy_takes_the_greatest_allowed_logit_and_the_lowest_id_of_equals() {
 #[test]
 fn nan_infinity_and_empty_masks_are_told() {
     let lost = |logits: &[f32], mask| {
-        let choice = RowChoice { mask, ..RowChoice::default() };
+        let choice = RowChoice {
+            mask,
+            ..RowChoice::default()
+        };
         assert!(!pick(logits, &choice).finite);
     };
     for vocab in [20usize, 64] {
@@ -139,7 +164,10 @@ fn nan_infinity_and_empty_masks_are_told() {
     // A mask of fewer tokens than the padded head has: the others are not allowed.
     let mut logits = values(6, 64);
     logits[50] = 9.0;
-    let choice = RowChoice { mask: mask(40, &[3, 4]), ..RowChoice::default() };
+    let choice = RowChoice {
+        mask: mask(40, &[3, 4]),
+        ..RowChoice::default()
+    };
     assert!(pick(&logits, &choice).token < 5);
 }
 
@@ -162,7 +190,10 @@ fn sampling_follows_the_mass_of_the_allowed_tokens() {
         counts
     };
     let near = |have: [i32; 5], wanted: [i32; 5]| {
-        assert!(have.iter().zip(wanted).all(|(a, b)| (a - b).abs() <= 2), "{have:?} {wanted:?}");
+        assert!(
+            have.iter().zip(wanted).all(|(a, b)| (a - b).abs() <= 2),
+            "{have:?} {wanted:?}"
+        );
     };
     near(draw(1.0, 1.0, None), [32, 87, 237, 644, 0]);
     near(draw(1.0, 0.0, None), [32, 87, 237, 644, 0]);
@@ -170,6 +201,40 @@ fn sampling_follows_the_mass_of_the_allowed_tokens() {
     near(draw(1.0, 0.5, None), [0, 0, 0, 1000, 0]);
     near(draw(1.0, 1.0, Some(&[0, 1])), [269, 731, 0, 0, 0]);
     near(draw(0.5, 1.0, Some(&[0, 1])), [119, 881, 0, 0, 0]);
+}
+
+#[test]
+fn choices_are_those_of_a_full_sort() {
+    for seed in 1..200u64 {
+        let vocab = 3 + seed as usize * 7 % 300;
+        // Few different values, so that there are equals.
+        let logits: Vec<f32> = values(seed, vocab)
+            .iter()
+            .map(|v| (v * 20.0).round())
+            .collect();
+        let allowed: Vec<u32> = (0..vocab as u32).filter(|t| (t * 7 + 3) % 5 < 2).collect();
+        let choice = RowChoice {
+            mask: if seed % 3 == 0 {
+                None
+            } else {
+                mask(vocab, &allowed)
+            },
+            temperature: [0.0, 0.7, 3.0][seed as usize % 3],
+            top_p: [1.0, 0.9, 0.5][seed as usize / 3 % 3],
+            noise: values(seed + 1, 1)[0] + 0.5,
+        };
+        let greedy = RowChoice {
+            temperature: 0.0,
+            ..choice.clone()
+        };
+        for choice in [&choice, &greedy] {
+            let wanted = reference::choose(&logits, vocab, std::slice::from_ref(choice))[0];
+            // Without a limit of mass the order of the draw is that of the ids.
+            if choice.temperature == 0.0 || choice.top_p < 1.0 {
+                assert_eq!(pick(&logits, choice), wanted, "{seed}");
+            }
+        }
+    }
 }
 
 #[test]
