@@ -229,7 +229,7 @@ pub(crate) enum ModelsCommand {
 /// `sistole models pull`.
 #[derive(Debug, Args)]
 pub(crate) struct PullArgs {
-    /// Modelo conocido (véalos con «models list») o repositorio DUEÑO/NOMBRE[@REVISIÓN]
+    /// Modelo conocido (véalos con «models list») o repositorio DUEÑO/NOMBRE, con @REVISIÓN si se quiere una
     #[arg(value_name = "MODELO")]
     pub(crate) source: String,
     /// Nombre con el que se guarda; si falta, el suyo

@@ -400,17 +400,18 @@ fn a_sentence_is_streamed_as_soon_as_it_is_checked_and_before_the_next_is_writte
 #[test]
 fn a_client_that_leaves_ends_the_models_work() {
     let sistole = hospital();
-    let (left, told) = mpsc::channel();
-    let left = Mutex::new(left);
+    let (tell, told) = mpsc::channel();
+    let tell = Mutex::new(tell);
     let model = Model::plays(move |_, stream| {
         begin(stream);
         say(stream, "La dosis");
+        let _ = tell.lock().unwrap().send("asked");
         // Writes until nobody reads any more.
         for _ in 0..2_400 {
             std::thread::sleep(Duration::from_millis(50));
             let more = b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\" y\"}}]}\n\n";
             if stream.write_all(more).is_err() {
-                let _ = left.lock().unwrap().send(());
+                let _ = tell.lock().unwrap().send("left");
                 return;
             }
         }
@@ -428,9 +429,14 @@ fn a_client_that_leaves_ends_the_models_work() {
     .unwrap();
     let mut first = [0; 256];
     let _ = stream.read(&mut first).unwrap();
+    let minute = Duration::from_secs(60);
+    assert_eq!(told.recv_timeout(minute), Ok("asked"));
     drop(stream);
-    told.recv_timeout(Duration::from_secs(100))
-        .expect("the model goes on writing for nobody");
+    assert_eq!(
+        told.recv_timeout(minute),
+        Ok("left"),
+        "the model goes on writing for nobody"
+    );
     assert_eq!(server.get("/healthz").status, 200);
 }
 

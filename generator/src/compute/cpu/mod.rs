@@ -16,6 +16,7 @@ mod reference;
 mod rotate;
 #[cfg(test)]
 mod tests;
+mod workers;
 
 use candle_core::{CpuStorage, Layout, Result};
 use half::f16;

@@ -2,18 +2,13 @@
     unsafe_code,
     reason = "hands disjoint parts of one buffer to several threads"
 )]
-//! Work split over the threads of candle's pool.
+//! Work split over threads, and the memory it needs.
 
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use candle_core::utils::barrier_pool;
+use super::workers::Workers;
 
 /// Runs `f` over all of `0..units`, in parallel ranges when there is enough to do.
-///
-/// A panic of `f` is raised again here, after the pool has finished: inside of the pool it would
-/// leave its lock poisoned, and no later request could compute.
 pub(super) fn parallel(units: usize, enough: bool, f: impl Fn(Range<usize>) + Sync) {
     #[cfg(test)]
     if let Some(size) = CHUNK.with(std::cell::Cell::get) {
@@ -28,18 +23,12 @@ pub(super) fn parallel(units: usize, enough: bool, f: impl Fn(Range<usize>) + Sy
         }
         return;
     }
-    let failed = AtomicBool::new(false);
-    barrier_pool().execute_chunked(units, |range| {
-        if catch_unwind(AssertUnwindSafe(|| f(range))).is_err() {
-            failed.store(true, Ordering::Relaxed);
-        }
-    });
-    assert!(!failed.load(Ordering::Relaxed), "a kernel panicked");
+    Workers::get().run(units, &f);
 }
 
 /// Threads that [`parallel`] can use.
 pub(super) fn threads() -> usize {
-    barrier_pool().n_workers() + 1
+    Workers::get().threads()
 }
 
 #[cfg(test)]
