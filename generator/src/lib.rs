@@ -16,9 +16,9 @@ mod writer;
 
 pub use draft::{Draft, DraftSentence, Mark, Weakness};
 pub use engine::{
-    Engine, EngineConfig, EngineError, EngineStatus, Event, FinishReason, Finished, GenerateError,
-    Generation, ParityError, ParityReport, Request, SpeedError, SpeedReport, Timings,
-    compare_with_cpu, measure_speed,
+    Copying, Engine, EngineConfig, EngineError, EngineStatus, Event, FinishReason, Finished,
+    GenerateError, Generation, ParityError, ParityReport, Request, SpeedError, SpeedReport,
+    Timings, compare_with_cpu, measure_speed,
 };
 pub use extractive::{ExtractiveConfig, answer, draft};
 pub use model::{

@@ -5,11 +5,13 @@
  *   llama_peer CPU_LIBRARY logits MODEL OUT F16|F32 ID...     all positions, f32, row after row
  *   llama_peer CPU_LIBRARY greedy MODEL COUNT < texts         one text a line (\n escaped) ->
  *                                                             "prompt ids | continuation ids | margins"
+ *   llama_peer CPU_LIBRARY speed MODEL PROMPT COUNT THREADS   tokens read and written a second
  */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "ggml-backend.h"
 #include "llama.h"
@@ -32,12 +34,12 @@ static struct llama_model *load(const char *path) {
     return model;
 }
 
-static struct llama_context *context(struct llama_model *model, enum ggml_type cache) {
+static struct llama_context *context(struct llama_model *model, enum ggml_type cache, int threads) {
     struct llama_context_params params = llama_context_default_params();
     params.n_ctx = 1024;
     params.n_batch = 1024;
     params.n_ubatch = 512;
-    params.n_threads = params.n_threads_batch = 1;
+    params.n_threads = params.n_threads_batch = threads;
     params.type_k = params.type_v = cache;
     params.flash_attn_type =
         getenv("FLASH") ? LLAMA_FLASH_ATTN_TYPE_ENABLED : LLAMA_FLASH_ATTN_TYPE_AUTO;
@@ -69,7 +71,7 @@ static void quantize(const char *in, const char *out, const char *type) {
 
 static void logits(const char *path, const char *out, const char *cache, int count, char **ids) {
     struct llama_model *model = load(path);
-    struct llama_context *ctx = context(model, strcmp(cache, "F32") ? GGML_TYPE_F16 : GGML_TYPE_F32);
+    struct llama_context *ctx = context(model, strcmp(cache, "F32") ? GGML_TYPE_F16 : GGML_TYPE_F32, 1);
     int vocab = llama_vocab_n_tokens(llama_model_get_vocab(model));
     struct llama_batch batch = llama_batch_init(count, 0, 1);
     batch.n_tokens = count;
@@ -102,7 +104,7 @@ static void greedy(const char *path, int count) {
         }
         int prompt = llama_tokenize(vocab, text, (int)length, ids, 4096, false, true);
         if (prompt <= 0) fail("cannot tokenize");
-        struct llama_context *ctx = context(model, GGML_TYPE_F16);
+        struct llama_context *ctx = context(model, GGML_TYPE_F16, 1);
         for (int i = 0; i < prompt; i++) printf("%d ", ids[i]);
         printf("|");
         llama_token next = 0;
@@ -128,6 +130,49 @@ static void greedy(const char *path, int count) {
     }
 }
 
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The prompt is random tokens; medians of five. */
+static void speed(const char *path, int prompt, int count, int threads) {
+    struct llama_model *model = load(path);
+    int words = llama_vocab_n_tokens(llama_model_get_vocab(model));
+    struct llama_context *ctx = context(model, GGML_TYPE_F16, threads);
+    llama_token *ids = malloc((size_t)prompt * sizeof *ids);
+    if (!ids) fail("out of memory");
+    double reads[5], writes[5];
+    srand(1);
+    for (int round = -1; round < 5; round++) {
+        for (int i = 0; i < prompt; i++) ids[i] = rand() % words;
+        llama_memory_clear(llama_get_memory(ctx), true);
+        double begun = now();
+        if (llama_decode(ctx, llama_batch_get_one(ids, prompt))) fail("cannot decode");
+        llama_synchronize(ctx);
+        double read = now();
+        for (int step = 0; step < count; step++) {
+            const float *row = llama_get_logits_ith(ctx, -1);
+            llama_token best = 0;
+            for (int i = 1; i < words; i++) if (row[i] > row[best]) best = i;
+            if (llama_decode(ctx, llama_batch_get_one(&best, 1))) fail("cannot decode");
+        }
+        llama_synchronize(ctx);
+        if (round < 0) continue;
+        reads[round] = prompt / (read - begun);
+        writes[round] = count / (now() - read);
+    }
+    qsort(reads, 5, sizeof *reads, ascending);
+    qsort(writes, 5, sizeof *writes, ascending);
+    printf("{\"prefill_tokens_per_second\": %.1f, \"decode_tokens_per_second\": %.1f}\n", reads[2], writes[2]);
+}
+
 int main(int argc, char **argv) {
     if (argc < 5) fail("usage: see the head of this file");
     llama_log_set(quiet, NULL);
@@ -136,6 +181,8 @@ int main(int argc, char **argv) {
     if (!strcmp(argv[2], "quantize") && argc == 6) quantize(argv[3], argv[4], argv[5]);
     else if (!strcmp(argv[2], "logits") && argc > 6) logits(argv[3], argv[4], argv[5], argc - 6, argv + 6);
     else if (!strcmp(argv[2], "greedy") && argc == 5) greedy(argv[3], atoi(argv[4]));
+    else if (!strcmp(argv[2], "speed") && argc == 7)
+        speed(argv[3], atoi(argv[4]), atoi(argv[5]), atoi(argv[6]));
     else fail("usage: see the head of this file");
     return 0;
 }

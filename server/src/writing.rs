@@ -70,6 +70,7 @@ pub(crate) fn load_options(
         adapter: (!settings.adapter.is_empty()).then(|| PathBuf::from(&settings.adapter)),
         context_tokens: settings.context_tokens,
         cache_tokens: engine.cache_tokens,
+        step_tokens: engine.prefill_tokens_per_step,
         memory_limit: (settings.memory_limit_bytes > 0).then_some(settings.memory_limit_bytes),
         quantize: packing(&settings.quantize)?,
     })

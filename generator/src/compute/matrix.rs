@@ -42,6 +42,14 @@ impl Matrix {
         }
     }
 
+    /// Whether a [`Linear`](super::Linear) makes a copy in an order of its own.
+    pub(crate) fn is_copied(&self) -> bool {
+        match self {
+            Self::Dense(_) => false,
+            Self::Quantized(tensor) => self.is_on_cpu() && tensor.dtype().block_size() > 1,
+        }
+    }
+
     /// Bytes the weights take.
     pub(crate) fn bytes(&self) -> usize {
         match self {

@@ -6,7 +6,7 @@ use super::config::EngineConfig;
 use super::handle::{Engine, Generation};
 use super::noise::noise;
 use super::request::{EngineError, Event, Finished, GenerateError, Request};
-use crate::model::Model;
+use crate::model::{Model, Role, Turn};
 
 /// Times each figure is taken; the median counts.
 const REPEATS: usize = 5;
@@ -14,7 +14,29 @@ const REPEATS: usize = 5;
 /// Share of a prompt that is known in the measure of prefix reuse.
 const KNOWN: f64 = 0.9;
 
-/// What was measured, with random tokens, proposals off and texts of fixed length.
+/// What a model is told to copy, to see what proposals save.
+const COPIED: &str = "La dosis inicial de enoxaparina es de 40 mg al día por vía subcutánea. \
+                      Se ajusta a 20 mg si el filtrado es menor de 30 ml/min.";
+
+/// Tokens written while copying.
+const COPIED_TOKENS: usize = 150;
+
+/// A text that copies from its prompt, written with proposals and without. What is written is the same.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct Copying {
+    /// Tokens written.
+    pub generated_tokens: usize,
+    /// Steps without proposals.
+    pub plain_steps: u64,
+    /// Steps with proposals.
+    pub steps: u64,
+    /// Milliseconds from the first token to the last, without proposals.
+    pub plain_ms: f64,
+    /// The same with proposals.
+    pub ms: f64,
+}
+
+/// What was measured: but for `copying`, with random tokens, no proposals and texts of fixed length.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct SpeedReport {
     /// Name of the model.
@@ -41,6 +63,8 @@ pub struct SpeedReport {
     pub users_first_token_ms: f64,
     /// Share of the time in steps that is spent outside of the model, 0 to 1.
     pub host_share: f64,
+    /// One user, a text that copies; none where the window is too small for it.
+    pub copying: Option<Copying>,
 }
 
 /// Why speed could not be measured.
@@ -53,6 +77,9 @@ pub enum SpeedError {
     /// A text was not finished.
     #[error("el motor no terminó la medida")]
     Generate(#[from] GenerateError),
+    /// The model's template or tokenizer gives nothing.
+    #[error("la plantilla o el tokenizador del modelo no sirven para la medida: {0}")]
+    Prompt(String),
 }
 
 /// Measures how fast `model` reads prompts of `prompt_tokens` and writes `generated` tokens after
@@ -74,12 +101,13 @@ pub fn measure_speed(
         EngineConfig::for_gpu()
     };
     let name = model.name().to_owned();
+    let copied = copying_prompt(&model)?;
+    let fits = copied.len() + COPIED_TOKENS <= model.context_tokens();
     let vocab = model.config().vocab;
     let config = EngineConfig {
         max_sequences: users,
         queue: users,
-        cache_tokens: (users + 1) * (prompt_tokens + generated + 64),
-        lookup: false,
+        cache_tokens: (users + 1) * (prompt_tokens + generated + 64) + copied.len() + COPIED_TOKENS,
         ..base
     };
     let engine = Engine::start(model, config)?;
@@ -120,6 +148,7 @@ pub fn measure_speed(
         known_together.push(written / took.as_secs_f64());
     }
     let host_after = course.engine.status();
+    let copying = fits.then(|| course.copy(&copied)).transpose()?;
     let cold = median(cold);
     Ok(SpeedReport {
         model: name,
@@ -135,7 +164,25 @@ pub fn measure_speed(
         users_first_token_ms: median(first_tokens) * 1e3,
         host_share: (host_after.host_seconds - host_before.host_seconds)
             / (host_after.busy_seconds - host_before.busy_seconds).max(1e-9),
+        copying,
     })
+}
+
+/// The prompt of a text that copies, in the model's own template.
+fn copying_prompt(model: &Model) -> Result<Vec<u32>, SpeedError> {
+    let words = format!("Repite este texto palabra por palabra: {COPIED} {COPIED} {COPIED}");
+    let turn = Turn {
+        role: Role::User,
+        content: &words,
+    };
+    let rendered = model
+        .template
+        .render_marked(&[turn], true, jiff::civil::date(2026, 1, 1))
+        .map_err(|error| SpeedError::Prompt(error.to_string()))?;
+    model
+        .tokenizer
+        .encode_rendered(&rendered.text, &rendered.data)
+        .map_err(|error| SpeedError::Prompt(error.to_string()))
 }
 
 /// An engine and prompts that never repeat.
@@ -158,9 +205,38 @@ impl Course {
             .collect()
     }
 
+    /// Copies with and without proposals, by turns; the first time of each warms up.
+    fn copy(&self, prompt: &[u32]) -> Result<Copying, SpeedError> {
+        let mut copying = Copying {
+            generated_tokens: COPIED_TOKENS,
+            plain_steps: 0,
+            steps: 0,
+            plain_ms: 0.0,
+            ms: 0.0,
+        };
+        for plain in [true, false, true, false] {
+            let before = self.engine.status().steps;
+            let request = Request {
+                to_length: true,
+                plain,
+                ..Request::new(prompt.to_vec(), COPIED_TOKENS)
+            };
+            let finished = end_of(self.engine.generate(request)?)?;
+            let steps = self.engine.status().steps - before;
+            let took = finished.timings.decode.as_secs_f64() * 1e3;
+            if plain {
+                (copying.plain_steps, copying.plain_ms) = (steps, took);
+            } else {
+                (copying.steps, copying.ms) = (steps, took);
+            }
+        }
+        Ok(copying)
+    }
+
     fn ask(&self, prompt: &[u32], generated: usize) -> Result<Generation, SpeedError> {
         let request = Request {
             to_length: true,
+            plain: true,
             ..Request::new(prompt.to_vec(), generated)
         };
         Ok(self.engine.generate(request)?)

@@ -20,7 +20,7 @@ mod step;
 mod tests;
 mod thread;
 
-pub use bench::{SpeedError, SpeedReport, measure_speed};
+pub use bench::{Copying, SpeedError, SpeedReport, measure_speed};
 pub use config::EngineConfig;
 pub use handle::{Engine, Generation};
 pub use parity::{ParityError, ParityReport, compare_with_cpu};

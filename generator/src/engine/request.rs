@@ -26,6 +26,8 @@ pub struct Request {
     pub(crate) grammar: Option<Arc<Grammar>>,
     /// Writes `max_tokens` whatever comes: neither stop tokens nor loops end it. For measuring.
     pub(crate) to_length: bool,
+    /// Proposes nothing. For measuring.
+    pub(crate) plain: bool,
 }
 
 impl Request {
@@ -40,6 +42,7 @@ impl Request {
             seed: 0,
             grammar: None,
             to_length: false,
+            plain: false,
         }
     }
 }

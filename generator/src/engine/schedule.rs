@@ -300,6 +300,9 @@ impl Scheduler {
                 continue;
             };
             let sequence = &mut self.running[at];
+            if sequence.request.plain {
+                continue;
+            }
             let most = (sequence.left() - 1).min(self.config.lookup_max_draft);
             let mut proposal = sequence.lookup.propose(&sequence.tokens, most);
             walk(sequence, &self.stop_ids, &mut proposal.tokens, share);

@@ -54,10 +54,15 @@ impl Folder {
         self.adapter.iter().flat_map(Adapter::files).collect()
     }
 
-    /// Bytes of the weights as they will lie on the device.
+    /// Bytes of the weights as they will lie on the device. A packed head that is the embedding too is
+    /// held twice by the processor, see [`Linear::new`](crate::compute::Linear::new).
     pub(super) fn bytes(&self, device: &Device) -> u64 {
+        let twice = self.config.tied_embeddings && device.is_cpu();
+        let packed_head =
+            (twice && self.packed(Slot::Embedding).is_some()).then_some(Slot::Embedding);
         slots(&self.config)
             .into_iter()
+            .chain(packed_head)
             .filter_map(|slot| {
                 let entry = self.shards.entry(&slot.published_name()).ok()?;
                 let elements: usize = entry.shape.iter().product();

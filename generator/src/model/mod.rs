@@ -1,11 +1,5 @@
 //! A model as it is published: configuration, weights, tokenizer, chat template.
 
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "the parts that use it are being joined"
-)]
-
 mod adapter;
 mod bpe;
 mod config;

@@ -12,7 +12,7 @@ use super::error::LoadError;
 use super::folder::Folder;
 use super::gguf::Gguf;
 use super::options::LoadOptions;
-use super::plan::MemoryPlan;
+use super::plan::{Load, MemoryPlan};
 use super::shards::read_json_if_any;
 use super::template::ChatTemplate;
 use super::tokenizer::ModelTokenizer;
@@ -67,9 +67,14 @@ pub(super) fn open(path: &Path, options: &LoadOptions) -> Result<Model, LoadErro
     let free = available(&device).min(options.memory_limit.unwrap_or(u64::MAX));
     let bytes = match &headers {
         Headers::Published(published) => published.bytes(&device),
-        Headers::Gguf(gguf) => gguf.bytes(),
+        Headers::Gguf(gguf) => gguf.bytes(&device),
     };
-    let plan = MemoryPlan::new(&config, bytes, cache_tokens, context_tokens, free);
+    let load = Load {
+        cache_tokens,
+        context_tokens,
+        step_tokens: options.step_tokens,
+    };
+    let plan = MemoryPlan::new(&config, bytes, load, free);
     tracing::info!(
         weights = plan.weights,
         cache = plan.cache,

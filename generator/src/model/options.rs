@@ -48,6 +48,8 @@ pub struct LoadOptions {
     pub context_tokens: usize,
     /// Tokens that the cache of keys and values holds in all; 0 means one window.
     pub cache_tokens: usize,
+    /// The most tokens that one step will compute, on which the workspace depends; 0 means 512.
+    pub step_tokens: usize,
     /// Bytes it may take, where less than is free.
     pub memory_limit: Option<u64>,
     /// Packs a folder's weights while they are read.

@@ -3,8 +3,8 @@
 use super::config::ModelConfig;
 use crate::compute::BLOCK_TOKENS;
 
-/// Rows of one step at most, for the estimate of the workspace.
-const STEP_ROWS: u64 = 512;
+/// Rows of one step at most, for the estimate of the workspace, where nobody says.
+const STEP_ROWS: usize = 512;
 /// Rows of logits at once, for the estimate of the workspace.
 const LOGIT_ROWS: u64 = 64;
 /// Tokenizer, tries of the grammar, masks and what the allocator keeps.
@@ -23,6 +23,17 @@ pub struct MemoryPlan {
     pub available: u64,
 }
 
+/// What will be done with a model at once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Load {
+    /// Tokens in the cache of keys and values, all requests together.
+    pub(super) cache_tokens: usize,
+    /// Tokens of one request.
+    pub(super) context_tokens: usize,
+    /// Tokens computed in one step; 0 where nobody says.
+    pub(super) step_tokens: usize,
+}
+
 impl MemoryPlan {
     /// What is needed in all.
     #[must_use]
@@ -39,13 +50,17 @@ impl MemoryPlan {
     }
 
     /// The plan for a model whose weights take `weights` bytes.
-    pub(super) fn new(
-        config: &ModelConfig,
-        weights: u64,
-        cache_tokens: usize,
-        context_tokens: usize,
-        available: u64,
-    ) -> Self {
+    pub(super) fn new(config: &ModelConfig, weights: u64, load: Load, available: u64) -> Self {
+        let Load {
+            cache_tokens,
+            context_tokens,
+            step_tokens,
+        } = load;
+        let step_rows = if step_tokens == 0 {
+            STEP_ROWS
+        } else {
+            step_tokens
+        };
         let wide = |count: usize| count as u64;
         // Keys and values of 2 bytes, whole blocks.
         let blocks = wide(cache_tokens.div_ceil(BLOCK_TOKENS));
@@ -62,7 +77,7 @@ impl MemoryPlan {
             + wide(config.heads + 2 * config.kv_heads) * wide(config.head_dim) * 2
             + wide(config.intermediate) * 4;
         let workspace = (row * 4)
-            .saturating_mul(STEP_ROWS)
+            .saturating_mul(wide(step_rows))
             .saturating_add(wide(config.vocab) * 4 * LOGIT_ROWS)
             .saturating_add(wide(context_tokens).saturating_mul(wide(config.head_dim) * 4))
             .saturating_add(FIXED);

@@ -10,7 +10,7 @@ use candle_core::{DType, Device, Tensor};
 use super::Model;
 use super::config::ModelConfig;
 use super::error::LoadError;
-use super::plan::MemoryPlan;
+use super::plan::{Load, MemoryPlan};
 use super::template::ChatTemplate;
 use super::tensors::Slot;
 use super::tokenizer::ModelTokenizer;
@@ -45,14 +45,13 @@ impl Model {
         let weights = Weights::read(&config, RotaryStyle::Halves, device, &mut source)?;
         let tokenizer = ModelTokenizer::from_json(byte_tokenizer().as_bytes())?;
         let tokenizer = tokenizer.fit_to(config.vocab)?;
-        let bytes = weights.bytes() as u64;
-        let plan = MemoryPlan::new(
-            &config,
-            bytes,
-            config.max_positions,
-            config.max_positions,
-            u64::MAX,
-        );
+        let bytes = weights.bytes(config.tied_embeddings) as u64;
+        let load = Load {
+            cache_tokens: config.max_positions,
+            context_tokens: config.max_positions,
+            step_tokens: 0,
+        };
+        let plan = MemoryPlan::new(&config, bytes, load, u64::MAX);
         Ok(Self {
             context_tokens: config.max_positions,
             cache_tokens: config.max_positions,

@@ -46,6 +46,7 @@ pub(crate) enum Role {
     /// The passages and the question.
     User,
     /// The model.
+    #[cfg(test)]
     Assistant,
 }
 
@@ -54,6 +55,7 @@ impl Role {
         match self {
             Self::System => "system",
             Self::User => "user",
+            #[cfg(test)]
             Self::Assistant => "assistant",
         }
     }
@@ -152,18 +154,6 @@ impl ChatTemplate {
         source
             .map(|source| Self::new(&source, &bos, &eos))
             .transpose()
-    }
-
-    /// The conversation as text.
-    pub(crate) fn render(
-        &self,
-        turns: &[Turn<'_>],
-        add_generation_prompt: bool,
-        today: Date,
-    ) -> Result<String, TemplateError> {
-        Ok(self
-            .render_marked(turns, add_generation_prompt, today)?
-            .text)
     }
 
     /// The conversation as text, and which of it are the words of the turns.

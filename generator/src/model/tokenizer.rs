@@ -150,19 +150,6 @@ impl ModelTokenizer {
         Ok(self)
     }
 
-    /// The ids of `text` as ordinary words: strings of control tokens in it are words too, and
-    /// nothing is put before or after.
-    pub(crate) fn encode_text(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
-        let mut ids = Vec::new();
-        self.encode_piece(text, true, &mut ids)?;
-        Ok(ids)
-    }
-
-    /// The ids of a text that is all template: control tokens in it are read.
-    pub(crate) fn encode_template(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
-        self.encode_rendered(text, &[])
-    }
-
     /// The ids of a rendered template in which the ranges `data` (in order, apart) are words that
     /// somebody else wrote: control tokens are read outside them only.
     pub(crate) fn encode_rendered(
@@ -252,15 +239,6 @@ impl ModelTokenizer {
         }
     }
 
-    /// The text of `ids`, control tokens left out, without the dummy space some tokenizers begin
-    /// with. Bytes that are no UTF-8 become U+FFFD.
-    pub(crate) fn decode(&self, ids: &[u32]) -> String {
-        let mut stream = StreamDecoder::new();
-        let mut text = stream.push(self, ids);
-        text.push_str(&stream.finish());
-        text
-    }
-
     /// The bytes a token stands for; `None` for control tokens and ids that mean nothing.
     pub(crate) fn token_bytes(&self, id: u32) -> Option<&[u8]> {
         self.bytes.get(id)
@@ -338,15 +316,6 @@ impl StreamDecoder {
         }
         self.pending.drain(..done);
         text
-    }
-
-    /// What is left: an unfinished character becomes U+FFFD.
-    pub(crate) fn finish(self) -> String {
-        if self.pending.is_empty() {
-            String::new()
-        } else {
-            "\u{fffd}".to_owned()
-        }
     }
 }
 

@@ -84,14 +84,19 @@ impl Weights {
         })
     }
 
-    /// Bytes of all matrices, tied ones once.
-    pub(crate) fn bytes(&self) -> usize {
+    /// Bytes of all matrices. A head that is the `tied` embedding counts where it is a copy.
+    pub(crate) fn bytes(&self, tied: bool) -> usize {
         let layers: usize = self
             .layers
             .iter()
             .map(|l| l.qkv.bytes() + l.output.bytes() + l.gate_up.bytes() + l.down.bytes())
             .sum();
-        layers + self.embedding.bytes() + self.head.bytes()
+        let head = if tied && !self.embedding.is_copied() {
+            0
+        } else {
+            self.head.bytes()
+        };
+        layers + self.embedding.bytes() + head
     }
 }
 

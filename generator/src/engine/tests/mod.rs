@@ -3,7 +3,6 @@
 mod constrained;
 mod faults;
 mod limits;
-mod real;
 mod same;
 
 use std::collections::BTreeSet;

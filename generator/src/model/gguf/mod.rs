@@ -133,13 +133,20 @@ impl Gguf {
         wrong * 100 <= tokens.len() && known * 10 >= tokens.len() * 9
     }
 
-    /// Bytes of the weights as they will lie on the device.
-    pub(super) fn bytes(&self) -> u64 {
-        slots(&self.config)
+    /// Bytes of the weights as they will lie on the device. A packed head that is the embedding too is
+    /// held twice by the processor, see [`Linear::new`](crate::compute::Linear::new).
+    pub(super) fn bytes(&self, device: &Device) -> u64 {
+        let entry = |slot: Slot| self.header.tensors.get(&slot.gguf_name());
+        let once: u64 = slots(&self.config)
             .into_iter()
-            .filter_map(|slot| self.header.tensors.get(&slot.gguf_name()))
+            .filter_map(entry)
             .map(|entry| entry.bytes)
-            .sum()
+            .sum();
+        let again = entry(Slot::Embedding)
+            .filter(|entry| !is_dense(entry.kind))
+            .filter(|_| self.config.tied_embeddings && device.is_cpu())
+            .map_or(0, |entry| entry.bytes);
+        once + again
     }
 
     /// Reads the weights.

@@ -251,12 +251,7 @@ fn what_does_not_fit_is_refused_with_the_figures() {
 fn the_plan_counts_the_weights_exactly() {
     for name in ["llama", "qwen2", "llama-q8_0", "llama-q4_k", "qwen2-q5_0"] {
         let model = Model::open(&fixture(name), &on_cpu()).unwrap();
-        let tied = if model.config().tied_embeddings {
-            model.weights.embedding.bytes()
-        } else {
-            0
-        };
-        let matrices = (model.weights.bytes() - tied) as u64;
+        let matrices = model.weights.bytes(model.config().tied_embeddings) as u64;
         let plan = model.plan().weights;
         // The rest are norms and biases.
         assert!(

@@ -9,6 +9,20 @@ use super::*;
 /// Made by `scripts/make-fixtures/templates.py`.
 const RENDERED: &str = include_str!("../../../tests/fixtures/templates/rendered.json");
 
+impl ChatTemplate {
+    /// The conversation as text.
+    fn render(
+        &self,
+        turns: &[Turn<'_>],
+        add_generation_prompt: bool,
+        today: Date,
+    ) -> Result<String, TemplateError> {
+        Ok(self
+            .render_marked(turns, add_generation_prompt, today)?
+            .text)
+    }
+}
+
 #[derive(serde::Deserialize)]
 struct Fixture {
     conversations: HashMap<String, Vec<Said>>,

@@ -9,6 +9,41 @@ use serde_json::json;
 
 use super::*;
 
+impl ModelTokenizer {
+    /// The ids of `text` as ordinary words: strings of control tokens in it are words too, and
+    /// nothing is put before or after.
+    pub(crate) fn encode_text(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
+        let mut ids = Vec::new();
+        self.encode_piece(text, true, &mut ids)?;
+        Ok(ids)
+    }
+
+    /// The ids of a text that is all template: control tokens in it are read.
+    pub(crate) fn encode_template(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
+        self.encode_rendered(text, &[])
+    }
+
+    /// The text of `ids`, control tokens left out, without the dummy space some tokenizers begin
+    /// with. Bytes that are no UTF-8 become U+FFFD.
+    pub(crate) fn decode(&self, ids: &[u32]) -> String {
+        let mut stream = StreamDecoder::new();
+        let mut text = stream.push(self, ids);
+        text.push_str(&stream.finish());
+        text
+    }
+}
+
+impl StreamDecoder {
+    /// What is left: an unfinished character becomes U+FFFD.
+    pub(crate) fn finish(self) -> String {
+        if self.pending.is_empty() {
+            String::new()
+        } else {
+            "\u{fffd}".to_owned()
+        }
+    }
+}
+
 const CONTROLS: [&str; 4] = ["<s>", "</s>", "<|im_start|>", "<|im_end|>"];
 
 fn added(id: usize, content: &str, special: bool) -> serde_json::Value {
