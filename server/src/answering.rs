@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use domain::{Evidence, Question, RequestId, Scope};
-use generator::{Outcome, VerifiedSentence};
+use generator::{Outcome, VerifiedSentence, WriteError};
 use jiff::ZonedDateTime;
 use jiff::civil::Date;
 use tokio::sync::mpsc::UnboundedSender;
@@ -132,6 +132,9 @@ pub(crate) async fn ask(
                     cause = crate::error::chain(&error),
                     "quotations stand in for the model"
                 );
+                if let WriteError::NotVerified(tally) = &error {
+                    app.metrics().count_draft(tally);
+                }
                 app.metrics().count_stand_in();
                 made.notices.push(Notice::from(&error));
             }
@@ -180,9 +183,10 @@ async fn quote(
     let config = app.settings().generator.extractive.clone();
     tokio::task::spawn_blocking(move || generator::answer(&asked, &evidence, &analyzer, &config))
         .await
-        .map_err(|error| {
+        .map_err(|_| {
+            // What a panic says may quote the question: it is not read.
             let message = "no se ha podido componer la respuesta: vuelva a intentarlo";
-            Failure::new(FailureClass::Failed, "answer_failed", message).caused_by(error)
+            Failure::new(FailureClass::Failed, "answer_failed", message)
         })
 }
 

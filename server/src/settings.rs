@@ -213,13 +213,13 @@ impl Settings {
         let checks = [
             (
                 "server.max_in_flight",
-                self.server.max_in_flight >= 1,
-                "1 o más",
+                (1..=100_000).contains(&self.server.max_in_flight),
+                "de 1 a 100000",
             ),
             (
                 "server.max_connections",
-                self.server.max_connections >= 1,
-                "1 o más",
+                (1..=100_000).contains(&self.server.max_connections),
+                "de 1 a 100000",
             ),
             (
                 "retriever.candidates",

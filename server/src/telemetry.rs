@@ -19,13 +19,18 @@ pub(crate) fn start(settings: &LogSettings, common: &Common, server: bool) {
     };
     // Libraries below speak of their own affairs, sometimes with what they were given.
     let filter = EnvFilter::try_new(format!(
-        "off,server={ours},catalog={ours},ingest={ours},retriever={ours}"
+        "off,server={ours},catalog={ours},ingest={ours},retriever={ours},generator={ours}"
     ))
     .unwrap_or_else(|_| EnvFilter::new("error"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
+    std::panic::set_hook(Box::new(|panic| {
+        // Where, never what: the message of a panic may quote a question or a document.
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, "a thread panicked");
+    }));
     // A second start in one process (tests) keeps the first.
     let _ = if settings.format == "json" {
         builder.json().try_init()

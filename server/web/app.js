@@ -89,6 +89,13 @@ function showEarly(sentence, asked) {
   say(texts[language].writing);
 }
 
+// What has come so far is not an answer: it goes, so that nobody acts on half of one.
+function fail(why) {
+  clear();
+  find("answer").hidden = find("nearest").hidden = true;
+  say(why, true);
+}
+
 function show(answer) {
   clear();
   const declined = answer.status === "declined";
@@ -136,15 +143,16 @@ async function* events(response) {
   }
 }
 
-async function follow(response) {
+async function follow(response, signal) {
   let asked = "es";
   for await (const [name, data] of events(response)) {
+    if (signal.aborted) return;
     if (name === "retrieved") asked = data.language;
     else if (name === "sentence") showEarly(data, asked);
     else if (name === "done") return show(data);
-    else if (name === "error") return say(data.detail, true);
+    else if (name === "error") return fail(`${texts[language].failed} ${data.request_id}`);
   }
-  say(texts[language].offline, true);
+  fail(texts[language].offline);
 }
 
 async function ask(text) {
@@ -160,12 +168,14 @@ async function ask(text) {
       body: JSON.stringify({ question: text }),
       signal: mine.signal,
     });
-    if (response.ok) return await follow(response);
+    if (response.ok) return await follow(response, mine.signal);
     const body = await response.json();
     if (response.status < 500) say(body.detail, true);
     else say(`${texts[language].failed} ${body.request_id}`, true);
   } catch (error) {
-    if (error.name !== "AbortError") say(texts[language].offline, true);
+    if (error.name !== "AbortError") fail(texts[language].offline);
+  } finally {
+    if (running === mine) running = null;
   }
 }
 
@@ -180,8 +190,9 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     question.focus();
   } else if (event.key === "Escape") {
-    running?.abort();
-    say("");
+    if (!running) return;
+    running.abort();
+    fail(texts[language].stopped);
   }
 });
 

@@ -10,6 +10,7 @@ export const texts = {
     searching: "Buscando en los documentos…", writing: "Escribiendo y comprobando cada frase…", answered: "Respuesta lista.", declined: "No consta en los documentos.",
     page: "página", version: "versión", since: "vigente desde", original: "Documento original",
     failed: "No se ha podido responder. Vuelva a intentarlo; si sigue fallando, avise a informática con este código:",
+    stopped: "Ha parado la respuesta: no se muestra nada a medias.",
     offline: "No hay conexión con el servidor de Sístole. Compruebe la red y vuelva a intentarlo.",
   },
   ca: {
@@ -22,6 +23,7 @@ export const texts = {
     searching: "S'està cercant als documents…", writing: "S'està escrivint i comprovant cada frase…", answered: "Resposta a punt.", declined: "No consta als documents.",
     page: "pàgina", version: "versió", since: "vigent des de", original: "Document original",
     failed: "No s'ha pogut respondre. Torneu-ho a provar; si continua fallant, aviseu informàtica amb aquest codi:",
+    stopped: "Heu aturat la resposta: no es mostra res a mitges.",
     offline: "No hi ha connexió amb el servidor de Sístole. Comproveu la xarxa i torneu-ho a provar.",
   },
   eu: {
@@ -34,6 +36,7 @@ export const texts = {
     searching: "Dokumentuetan bilatzen…", writing: "Esaldi bakoitza idazten eta egiaztatzen…", answered: "Erantzuna prest.", declined: "Ez dago jasota dokumentuetan.",
     page: "orrialdea", version: "bertsioa", since: "indarrean noiztik", original: "Jatorrizko dokumentua",
     failed: "Ezin izan da erantzun. Saiatu berriro; huts egiten badu, abisatu informatikara kode honekin:",
+    stopped: "Erantzuna gelditu duzu: ez da ezer erdizka erakusten.",
     offline: "Ez dago konexiorik Sístoleren zerbitzariarekin. Egiaztatu sarea eta saiatu berriro.",
   },
   gl: {
@@ -46,6 +49,7 @@ export const texts = {
     searching: "Buscando nos documentos…", writing: "Escribindo e comprobando cada frase…", answered: "Resposta lista.", declined: "Non consta nos documentos.",
     page: "páxina", version: "versión", since: "vixente desde", original: "Documento orixinal",
     failed: "Non se puido responder. Ténteo de novo; se segue fallando, avise a informática con este código:",
+    stopped: "Parou a resposta: non se mostra nada a medias.",
     offline: "Non hai conexión co servidor de Sístole. Comprobe a rede e ténteo de novo.",
   },
   en: {
@@ -58,6 +62,7 @@ export const texts = {
     searching: "Searching the documents…", writing: "Writing, and checking each sentence…", answered: "Answer ready.", declined: "Not in the documents.",
     page: "page", version: "version", since: "in force since", original: "Original document",
     failed: "It could not be answered. Try again; if it keeps failing, tell IT this code:",
+    stopped: "You stopped the answer: nothing is shown half done.",
     offline: "There is no connection to the Sístole server. Check the network and try again.",
   },
 };

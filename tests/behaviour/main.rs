@@ -16,6 +16,7 @@ mod disk;
 mod harness;
 mod ingestion;
 mod local_model;
+mod model_server;
 mod models;
 mod real_documents;
 mod remote_model;

@@ -2,133 +2,20 @@
 //! checked before anyone sees it, and what goes wrong with it never takes the answer away.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::net::TcpStream;
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::browser::Chromium;
 use crate::harness::{Server, Sistole, program};
+use crate::model_server::{Model, begin, finish, mark_of, say};
 
 const QUESTION: &str = "¿Cuál es la dosis inicial de bisoprolol?";
 const DOCUMENT: &str = "# Protocolo de betabloqueantes\n\n## Dosis\n\nLa dosis inicial de bisoprolol es de 1,25 mg una vez \
 al día. La dosis inicial de carvedilol es de 3,125 mg dos veces al día.\n\n## Precauciones\n\nNo inicie el bisoprolol si la \
 frecuencia cardíaca es menor de 50 lpm.\n";
-
-/// What the model's server does with a question.
-type Play = Arc<dyn Fn(&Value, &mut TcpStream) + Send + Sync>;
-
-/// A server that speaks as OpenAI's interface does.
-struct Model {
-    port: u16,
-    asked: Arc<AtomicUsize>,
-}
-
-impl Model {
-    fn plays(play: impl Fn(&Value, &mut TcpStream) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let asked = Arc::new(AtomicUsize::new(0));
-        let play: Play = Arc::new(play);
-        let count = Arc::clone(&asked);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let (Ok(mut stream), play, count) = (stream, Arc::clone(&play), Arc::clone(&count))
-                else {
-                    continue;
-                };
-                std::thread::spawn(move || {
-                    if let Some(request) = read_request(&mut stream) {
-                        count.fetch_add(1, Ordering::SeqCst);
-                        play(&request, &mut stream);
-                    }
-                });
-            }
-        });
-        Self { port, asked }
-    }
-
-    /// Writes `text`, a few characters at a time.
-    fn writes(text: &'static str) -> Self {
-        Self::plays(move |_, stream| {
-            begin(stream);
-            say(stream, text);
-            finish(stream);
-        })
-    }
-
-    fn answers(status: &'static str, body: &'static str) -> Self {
-        Self::plays(move |_, stream| {
-            let _ = write!(
-                stream,
-                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-                body.len()
-            );
-        })
-    }
-
-    fn times_asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
-    }
-
-    fn set(&self, command: &mut Command) {
-        for (key, value) in [
-            ("URL", format!("http://127.0.0.1:{}", self.port)),
-            ("MODEL", "prueba".to_owned()),
-            ("CONNECT_TIMEOUT_MS", "2000".to_owned()),
-            ("FIRST_TOKEN_TIMEOUT_MS", "2000".to_owned()),
-            ("IDLE_TIMEOUT_MS", "2000".to_owned()),
-            ("RETRIES", "0".to_owned()),
-        ] {
-            command.env(format!("SISTOLE__GENERATOR__REMOTE__{key}"), value);
-        }
-    }
-}
-
-fn read_request(stream: &mut TcpStream) -> Option<Value> {
-    let mut reader = BufReader::new(stream.try_clone().ok()?);
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        if let Some((name, value)) = line.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            length = value.trim().parse().ok()?;
-        }
-        if line.trim().is_empty() {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    serde_json::from_slice(&body).ok()
-}
-
-fn begin(stream: &mut TcpStream) {
-    let _ = stream.write_all(
-        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n",
-    );
-}
-
-fn say(stream: &mut TcpStream, text: &str) {
-    let characters: Vec<char> = text.chars().collect();
-    for piece in characters.chunks(7) {
-        let piece: String = piece.iter().collect();
-        let event = json!({"choices": [{"index": 0, "delta": {"content": piece}}]});
-        let _ = write!(stream, "data: {event}\n\n");
-    }
-    let _ = stream.flush();
-}
-
-fn finish(stream: &mut TcpStream) {
-    let end = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
-    let _ = write!(stream, "data: {end}\n\ndata: [DONE]\n\n");
-}
 
 fn hospital() -> Sistole {
     let sistole = Sistole::new();
@@ -166,19 +53,6 @@ fn warnings(answer: &Value) -> Vec<&str> {
         .iter()
         .map(|warning| warning["code"].as_str().unwrap())
         .collect()
-}
-
-/// The number of the passage that holds `words` in what the model was given to read.
-fn mark_of(request: &Value, words: &str) -> usize {
-    let read = request["messages"][1]["content"].as_str().unwrap();
-    let before = &read[..read.find(words).expect("the passage was not offered")];
-    let open = before.rfind("\n[").expect("the passage has no number");
-    before[open + 2..]
-        .split(']')
-        .next()
-        .unwrap()
-        .parse()
-        .unwrap()
 }
 
 #[test]
@@ -289,13 +163,6 @@ fn a_model_that_answers_in_another_language_is_asked_once_more_and_then_quoted_o
 #[test]
 fn whatever_goes_wrong_with_the_model_quotations_stand_in_and_say_so() {
     let sistole = hospital();
-    let gone = {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        Model {
-            port: listener.local_addr().unwrap().port(),
-            asked: Arc::default(),
-        }
-    };
     let slow = Model::plays(|_, stream| {
         begin(stream);
         std::thread::sleep(Duration::from_secs(8));
@@ -306,7 +173,7 @@ fn whatever_goes_wrong_with_the_model_quotations_stand_in_and_say_so() {
         say(stream, "La dosis inicial de biso");
     });
     let faults = [
-        ("gone", gone),
+        ("gone", Model::gone()),
         ("slow", slow),
         ("dropped", dropped),
         ("429", Model::answers("429 Too Many Requests", "{}")),
@@ -459,4 +326,71 @@ fn the_question_and_the_key_reach_no_log() {
     assert_eq!(code, Some(0));
     assert!(!told.to_lowercase().contains("bisoprolol"), "{told}");
     assert!(!told.contains("secreto-123"), "{told}");
+}
+
+#[test]
+fn the_terminal_says_that_quotations_stand_in() {
+    let sistole = hospital();
+    let mut command = program();
+    command
+        .args(["ask", QUESTION, "--data-dir"])
+        .arg(sistole.data_dir());
+    Model::gone().set(&mut command);
+    let told = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    assert!(
+        told.contains("Aviso: El modelo no está disponible: estas son citas literales"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_check_of_a_model_that_is_away_says_to_try_again() {
+    let sistole = hospital();
+    let mut command = sistole.command(&["check"]);
+    Model::gone().set(&mut command);
+    let ran = crate::harness::run(&mut command);
+    assert_eq!(ran.code, Some(75), "{}", ran.stdout);
+
+    let mut command = sistole.command(&["check"]);
+    command.env("SISTOLE__GENERATOR__MODEL__PATH", "no-existe");
+    let ran = crate::harness::run(&mut command);
+    assert_eq!(ran.code, Some(78), "{}", ran.stdout);
+}
+
+/// Writes one sentence, then goes on for as long as somebody reads.
+fn endless() -> Model {
+    Model::plays(|request, stream| {
+        let mark = mark_of(request, "1,25 mg");
+        begin(stream);
+        say(
+            stream,
+            &format!("El bisoprolol tiene una dosis inicial de 1,25 mg al día. [{mark}] No"),
+        );
+        let more = b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\" y\"}}]}\n\n";
+        while stream.write_all(more).is_ok() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    })
+}
+
+#[test]
+fn the_page_shows_a_sentence_while_the_next_is_written_and_nothing_half_done_once_stopped() {
+    let sistole = hospital();
+    let server = serve(&sistole, &endless());
+    let address = format!(
+        "http://127.0.0.1:{}/#q=dosis%20inicial%20de%20bisoprolol",
+        server.port()
+    );
+    let Some(mut page) = Chromium::open(&address) else {
+        return;
+    };
+    page.wait_for("document.getElementById('sentences')?.textContent.includes('1,25 mg')");
+    page.wait_for("document.querySelector('#sources blockquote')?.textContent.includes('1,25 mg')");
+    page.wait_for("document.getElementById('status').textContent.startsWith('Escribiendo')");
+    page.evaluate("document.dispatchEvent(new KeyboardEvent('keydown', {key: 'Escape'}))");
+    page.wait_for("document.getElementById('answer').hidden");
+    page.wait_for("document.getElementById('sentences').textContent === ''");
+    page.wait_for(
+        "document.getElementById('status').textContent.includes('Ha parado la respuesta')",
+    );
 }

@@ -1,8 +1,8 @@
 //! Words that somebody else wrote, made unable to pass for ours.
 //!
 //! Square brackets open and close passages and marks, so in data they become round ones; what no
-//! reader sees is dropped; a line is one line. Control tokens need nothing here: the tokenizer
-//! reads none in data.
+//! reader sees is dropped; a line is one line. Control tokens need nothing here where the tokenizer is
+//! ours, which reads none in data; for a tokenizer on another machine see [`without_controls`].
 
 use domain::{collapse_whitespace, printable};
 
@@ -37,4 +37,19 @@ pub(super) fn plain(text: &str) -> String {
             other => other,
         })
         .collect()
+}
+
+/// Without what a tokenizer might take for a control token (`<|im_end|>`, `</s>`, `<start_of_turn>`):
+/// the bracket that would open one becomes a quotation mark of its shape. Comparisons stay as they are.
+pub(super) fn without_controls(text: &str) -> String {
+    let mut rest = text.chars().peekable();
+    let mut shown = String::with_capacity(text.len());
+    while let Some(c) = rest.next() {
+        let opens = |next: &char| matches!(next, '|' | '/' | '_' | '｜') || next.is_alphabetic();
+        shown.push(match c {
+            '<' if rest.peek().is_some_and(opens) => '‹',
+            other => other,
+        });
+    }
+    shown
 }

@@ -28,6 +28,8 @@ pub(crate) struct PromptRequest<'a> {
     pub(crate) today: Date,
     /// The rules, where the hospital writes its own; `None` for Sístole's.
     pub(crate) system: Option<&'a str>,
+    /// Whether a first answer came in another language, so that this one is asked for once more.
+    pub(crate) insists_on_language: bool,
 }
 
 /// What a model is given to read.
@@ -187,6 +189,9 @@ fn user_turn(request: &PromptRequest<'_>, shown: &[&EvidencePassage]) -> String 
         data::line(request.question),
         labels.answer_in,
     );
+    if request.insists_on_language {
+        let _ = write!(text, "\n{}", labels.no_other);
+    }
     text
 }
 

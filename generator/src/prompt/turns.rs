@@ -61,10 +61,10 @@ impl Turns {
         });
         Self {
             system: match request.system {
-                Some(system) => data::plain(system),
+                Some(system) => data::without_controls(&data::plain(system)),
                 None => wording::system(request.language, request.today),
             },
-            user: user_turn(request, &shown),
+            user: data::without_controls(&user_turn(request, &shown)),
             offered: shown.iter().map(|evidence| evidence.passage.id).collect(),
             refusal: wording::refusal(request.language).to_owned(),
         }

@@ -71,6 +71,8 @@ pub(super) struct Labels {
     pub(super) question: &'static str,
     /// Last of all: the language to answer in.
     pub(super) answer_in: &'static str,
+    /// After that, to a model that answered in another language.
+    pub(super) no_other: &'static str,
 }
 
 /// The words of the user's turn in `language`.
@@ -81,30 +83,35 @@ pub(super) const fn labels(language: Language) -> Labels {
             version: "versión",
             question: "Pregunta:",
             answer_in: "Responde en español, con el número del pasaje al final de cada frase.",
+            no_other: "No uses otra lengua: escribe toda la respuesta en español.",
         },
         Language::Catalan => Labels {
             passages: "Passatges:",
             version: "versió",
             question: "Pregunta:",
             answer_in: "Respon en català, amb el número del passatge al final de cada frase.",
+            no_other: "No facis servir cap altra llengua: escriu tota la resposta en català.",
         },
         Language::Basque => Labels {
             passages: "Pasarteak:",
             version: "bertsioa",
             question: "Galdera:",
             answer_in: "Erantzun euskaraz, pasartearen zenbakia esaldi bakoitzaren amaieran jarrita.",
+            no_other: "Ez erabili beste hizkuntzarik: idatzi erantzun osoa euskaraz.",
         },
         Language::Galician => Labels {
             passages: "Pasaxes:",
             version: "versión",
             question: "Pregunta:",
             answer_in: "Responde en galego, co número da pasaxe ao final de cada frase.",
+            no_other: "Non uses outra lingua: escribe toda a resposta en galego.",
         },
         Language::English => Labels {
             passages: "Passages:",
             version: "version",
             question: "Question:",
             answer_in: "Answer in English, with the passage number at the end of each sentence.",
+            no_other: "Use no other language: write the whole answer in English.",
         },
     }
 }

@@ -283,12 +283,15 @@ impl RemoteError {
 
     /// Whether the same request may be sent again: the server did not begin to answer it, and says
     /// or shows that it is a matter of time. A time limit is not such a case: the server may still
-    /// be busy with the first copy, and somebody has waited long enough. Neither is a connection
-    /// lost after the request was sent: that request may be what brought the server down.
+    /// be busy with the first copy, and somebody has waited long enough; 504 is a time limit too. Neither
+    /// is a connection lost after the request was sent, which is what 502 may say: that request may be
+    /// what brought the server down.
     pub(super) const fn may_retry(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable { .. } | Self::Overloaded { .. } | Self::Unavailable { .. }
+            Self::Unreachable { .. }
+                | Self::Overloaded { .. }
+                | Self::Unavailable { status: 503, .. }
         )
     }
 

@@ -23,8 +23,10 @@ pub(crate) struct ChatRequest<'a> {
     pub(crate) turns: &'a [(ChatRole, &'a str)],
     /// The most tokens of the answer.
     pub(crate) max_tokens: usize,
-    /// Seed of the sampling. Of no effect at temperature 0, which is always asked for; sent so that
-    /// a server that ignores the temperature is still repeatable. Its lower 31 bits are sent.
+    /// 0 takes the likeliest token always; above it, tokens are drawn.
+    pub(crate) temperature: f32,
+    /// Seed of the sampling. Of no effect at temperature 0; sent all the same, so that a server that
+    /// ignores the temperature is still repeatable. Its lower 31 bits are sent.
     pub(crate) seed: u64,
     /// Texts at which the answer ends, besides the model's own end of turn.
     pub(crate) stop: &'a [&'a str],
@@ -94,7 +96,7 @@ pub(super) fn body(model: &str, request: &ChatRequest<'_>, dialect: GrammarDiale
         stream_options: StreamOptions {
             include_usage: true,
         },
-        temperature: 0.0,
+        temperature: request.temperature,
         max_tokens: request.max_tokens,
         // llama.cpp reads 32 bits and takes all ones for "at random"; vLLM reads a signed number.
         seed: request.seed & 0x7fff_ffff,
@@ -268,6 +270,7 @@ mod tests {
         ChatRequest {
             turns,
             max_tokens: 64,
+            temperature: 0.0,
             seed: u64::MAX,
             stop: &[],
             grammar: Some("root ::= \"a\""),

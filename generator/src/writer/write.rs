@@ -239,11 +239,14 @@ impl Writer {
             let ended = match self.draft(&draft, &mut verifier, show).await {
                 Ok(ended) => ended,
                 // What has been shown cannot be taken back: it ends here, and says so.
-                Err(_) if verifier.shown() > 0 => Ended {
-                    refused: false,
-                    is_cut_short: true,
-                    verifying: Duration::ZERO,
-                },
+                Err(error) if verifier.shown() > 0 => {
+                    tracing::warn!(code = error.code(), "the model's answer broke off");
+                    Ended {
+                        refused: false,
+                        is_cut_short: true,
+                        verifying: Duration::ZERO,
+                    }
+                }
                 Err(error) => return Err(error),
             };
             verifying += ended.verifying;
@@ -377,6 +380,7 @@ impl Writer {
             passages: draft.offered,
             today: draft.today,
             system: None,
+            insists_on_language: draft.is_second,
         };
         match &self.pen {
             Pen::Local(local) => {
@@ -390,8 +394,7 @@ impl Writer {
                 let mut asked = Request::new(prompt.tokens, config.answer_tokens);
                 asked.grammar = Some(Arc::new(grammar));
                 asked.temperature = config.temperature;
-                // The second try must not repeat the first.
-                asked.seed = config.seed.wrapping_add(u64::from(draft.is_second));
+                asked.seed = config.seed;
                 let flow = Flow::Local {
                     generation: local.engine.generate(asked)?,
                     tokenizer: Arc::clone(&local.tokenizer),
@@ -408,7 +411,8 @@ impl Writer {
                         (ChatRole::User, &turns.user),
                     ],
                     max_tokens: config.answer_tokens,
-                    seed: config.seed.wrapping_add(u64::from(draft.is_second)),
+                    temperature: config.temperature,
+                    seed: config.seed,
                     stop: &[],
                     grammar: Some(&grammar),
                 };
@@ -442,13 +446,14 @@ fn same_words(one: &str, other: &str) -> bool {
 }
 
 /// The grammar of an answer for a server that takes one, in the notation of llama.cpp: sentences
-/// that end in marks, or the refusal. Looser than the automaton used on this machine; the gates
+/// that end in marks, or the refusal. A `<` opens nothing but a comparison. Looser than the automaton used on this machine; the gates
 /// are the same.
 fn gbnf(marks: usize, refusal: &str) -> String {
     let numbers: Vec<String> = (1..=marks).map(|mark| format!("\"{mark}\"")).collect();
     format!(
         "root ::= \"{refusal}\" | sentence+\n\
-         sentence ::= [^\\[\\]<>`\\n]+ mark+ [ \\n]*\n\
+         sentence ::= piece+ mark+ [ \\n]*\n\
+         piece ::= [^\\[\\]<`\\n] | \"<\" \" \"? [0-9=]\n\
          mark ::= \"[\" ({}) \"]\"\n",
         numbers.join(" | ")
     )

@@ -25,11 +25,13 @@ pub(super) async fn run(settings: Settings, output: Output) -> Result<ExitCode, 
         ok: true,
         detail: "la configuración es válida".to_owned(),
     }];
-    let mut class = None;
+    let class;
     match App::open(settings).await {
         Ok(app) => {
             findings.extend(look(&app).await?);
-            findings.push(model(&app, output).await);
+            let (found, at_fault) = model(&app, output).await;
+            findings.push(found);
+            class = at_fault;
             app.close().await?;
         }
         Err(failure) => {
@@ -142,20 +144,22 @@ async fn look(app: &App) -> Result<Vec<Finding>, Failure> {
     ])
 }
 
-/// Whether the model that the settings name answers, if they name one.
-async fn model(app: &App, output: Output) -> Finding {
-    let finding = |ok, detail: String| Finding {
+/// Whether the model that the settings name answers, if they name one, and the kind of failure if it
+/// does not.
+async fn model(app: &App, output: Output) -> (Finding, Option<FailureClass>) {
+    let told = |ok, detail: String| Finding {
         name: "models",
         ok,
         detail,
     };
+    let finding = |ok, detail| (told(ok, detail), None);
     let writer = match app.open_writer(output).await {
         Ok(Some(writer)) => writer,
         Ok(None) => {
             let detail = "ninguno: las respuestas son citas literales de los documentos";
             return finding(true, detail.to_owned());
         }
-        Err(failure) => return finding(false, failure.to_string()),
+        Err(failure) => return (told(false, failure.to_string()), Some(failure.class())),
     };
     if let Some(remote) = writer.remote_model() {
         return match remote.health().await {
@@ -169,7 +173,7 @@ async fn model(app: &App, output: Output) -> Finding {
                     writer.model()
                 ),
             ),
-            Err(error) => finding(false, error.to_string()),
+            Err(error) => (told(false, error.to_string()), Some(FailureClass::TryAgain)),
         };
     }
     let plan = writer.memory().map_or_else(String::new, |plan| {

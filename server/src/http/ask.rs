@@ -13,7 +13,7 @@ use axum::http::HeaderMap;
 use axum::http::header::ACCEPT;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use domain::Question;
+use domain::{Question, RequestId};
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -56,6 +56,7 @@ pub(super) async fn ask(
 /// Tells passages and sentences as they come. The work ends when nobody listens any more.
 fn stream(app: App, question: Question, view: View, slot: OwnedSemaphorePermit) -> Response {
     let (listener, mut told) = mpsc::unbounded_channel();
+    let request_id = super::request_id();
     let work = tokio::spawn(async move {
         let answer = answering::ask(&app, &question, &view, Some(&listener)).await;
         drop(slot);
@@ -72,7 +73,7 @@ fn stream(app: App, question: Question, view: View, slot: OwnedSemaphorePermit) 
         };
         let outcome = ready!(Pin::new(&mut running.0).poll(context));
         work = None;
-        Poll::Ready(Some(Ok(last_event(outcome))))
+        Poll::Ready(Some(Ok(last_event(outcome, request_id))))
     });
     Sse::new(events)
         .keep_alive(KeepAlive::new())
@@ -98,15 +99,27 @@ fn progress_event(progress: &Progress) -> Event {
     }
 }
 
-fn last_event(outcome: Result<Result<AskJson, Failure>, JoinError>) -> Event {
+fn last_event(
+    outcome: Result<Result<AskJson, Failure>, JoinError>,
+    request_id: Option<RequestId>,
+) -> Event {
     let problem = match outcome {
         Ok(Ok(answer)) => return event("done", &answer),
         Ok(Err(failure)) => Problem::from(failure),
+        // What a panic says may quote the question: it is not read.
         Err(_) => Problem::internal("answering a question ended badly"),
     };
+    let request_id = request_id.map(|id| id.to_string()).unwrap_or_default();
+    // The request has been logged as begun well: its end is told here.
+    tracing::error!(
+        request_id,
+        code = problem.code(),
+        cause = problem.cause(),
+        "a streamed answer failed"
+    );
     event(
         "error",
-        &json!({"code": problem.code(), "detail": problem.detail()}),
+        &json!({"code": problem.code(), "detail": problem.detail(), "request_id": request_id}),
     )
 }
 

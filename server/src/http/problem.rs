@@ -95,6 +95,11 @@ impl Problem {
         self.code
     }
 
+    /// What lies behind it, for the log.
+    pub(crate) fn cause(&self) -> &str {
+        self.cause.as_deref().unwrap_or_default()
+    }
+
     /// The sentence for people.
     pub(crate) fn detail(&self) -> &str {
         &self.detail

@@ -1,11 +1,10 @@
 //! The cited answer, or why there is none.
 
-use domain::{EvidencePassage, Language, RequestId};
-use generator::{
-    Answer, Citation, Outcome, Refusal, VerifiedSentence, WriteError, Writer, Written,
-};
+use domain::{EvidencePassage, RequestId};
+use generator::{Answer, Citation, Outcome, Refusal, VerifiedSentence, Writer, Written};
 use serde::{Deserialize, Serialize};
 
+use super::notice::{Notice, warnings_json};
 use super::{PageBoxJson, PassageJson, WarningJson, boxes_json};
 
 /// What `ask` answers.
@@ -70,143 +69,6 @@ impl Made {
             model: Some(writer.model().to_owned()),
             seed: Some(writer.seed()),
             notices,
-        }
-    }
-}
-
-/// Something about the making of an answer that its reader must know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Notice {
-    /// The model has too much to do; quotations stand in.
-    Busy,
-    /// The model is away or at fault; quotations stand in.
-    Unavailable,
-    /// The model took too long; quotations stand in.
-    TooSlow,
-    /// Nothing the model wrote passed the gates; quotations stand in.
-    NotVerified,
-    /// The time ran out; the sentences checked so far are shown.
-    CutShort,
-    /// Some sentences did not pass the gates and are not shown.
-    SentencesDropped,
-}
-
-impl From<&WriteError> for Notice {
-    fn from(error: &WriteError) -> Self {
-        match error {
-            WriteError::Busy => Self::Busy,
-            WriteError::TimedOut => Self::TooSlow,
-            WriteError::NotVerified(_) => Self::NotVerified,
-            _ => Self::Unavailable,
-        }
-    }
-}
-
-impl Notice {
-    const fn code(self) -> &'static str {
-        match self {
-            Self::Busy => "model_busy",
-            Self::Unavailable => "model_unavailable",
-            Self::TooSlow => "model_too_slow",
-            Self::NotVerified => "model_not_verified",
-            Self::CutShort => "answer_cut_short",
-            Self::SentencesDropped => "sentences_dropped",
-        }
-    }
-
-    const fn detail(self, language: Language) -> &'static str {
-        use Language as L;
-        match (self, language) {
-            (Self::Busy, L::Spanish) => {
-                "El modelo está ocupado: estas son citas literales de los documentos."
-            }
-            (Self::Busy, L::Catalan) => {
-                "El model està ocupat: aquestes són cites literals dels documents."
-            }
-            (Self::Busy, L::Basque) => {
-                "Eredua lanpetuta dago: hauek dokumentuen hitzez hitzezko aipuak dira."
-            }
-            (Self::Busy, L::Galician) => {
-                "O modelo está ocupado: estas son citas literais dos documentos."
-            }
-            (Self::Busy, L::English) => {
-                "The model is busy: these are quotations of the documents, word for word."
-            }
-            (Self::Unavailable, L::Spanish) => {
-                "El modelo no está disponible: estas son citas literales de los documentos."
-            }
-            (Self::Unavailable, L::Catalan) => {
-                "El model no està disponible: aquestes són cites literals dels documents."
-            }
-            (Self::Unavailable, L::Basque) => {
-                "Eredua ez dago erabilgarri: hauek dokumentuen hitzez hitzezko aipuak dira."
-            }
-            (Self::Unavailable, L::Galician) => {
-                "O modelo non está dispoñible: estas son citas literais dos documentos."
-            }
-            (Self::Unavailable, L::English) => {
-                "The model is not available: these are quotations of the documents, word for word."
-            }
-            (Self::TooSlow, L::Spanish) => {
-                "El modelo ha tardado demasiado: estas son citas literales de los documentos."
-            }
-            (Self::TooSlow, L::Catalan) => {
-                "El model ha trigat massa: aquestes són cites literals dels documents."
-            }
-            (Self::TooSlow, L::Basque) => {
-                "Ereduak denbora gehiegi behar izan du: hauek dokumentuen hitzez hitzezko aipuak dira."
-            }
-            (Self::TooSlow, L::Galician) => {
-                "O modelo tardou demasiado: estas son citas literais dos documentos."
-            }
-            (Self::TooSlow, L::English) => {
-                "The model took too long: these are quotations of the documents, word for word."
-            }
-            (Self::NotVerified, L::Spanish) => {
-                "Lo que escribió el modelo no se pudo comprobar: estas son citas literales de los documentos."
-            }
-            (Self::NotVerified, L::Catalan) => {
-                "El que va escriure el model no s'ha pogut comprovar: aquestes són cites literals dels documents."
-            }
-            (Self::NotVerified, L::Basque) => {
-                "Ereduak idatzitakoa ezin izan da egiaztatu: hauek dokumentuen hitzez hitzezko aipuak dira."
-            }
-            (Self::NotVerified, L::Galician) => {
-                "O que escribiu o modelo non se puido comprobar: estas son citas literais dos documentos."
-            }
-            (Self::NotVerified, L::English) => {
-                "What the model wrote could not be checked: these are quotations of the documents, word for word."
-            }
-            (Self::CutShort, L::Spanish) => {
-                "La respuesta se ha cortado por tiempo: puede faltar algo. Abra los documentos antes de actuar."
-            }
-            (Self::CutShort, L::Catalan) => {
-                "La resposta s'ha tallat per temps: hi pot faltar alguna cosa. Obriu els documents abans d'actuar."
-            }
-            (Self::CutShort, L::Basque) => {
-                "Erantzuna denboragatik eten da: zerbait falta daiteke. Ireki dokumentuak jardun aurretik."
-            }
-            (Self::CutShort, L::Galician) => {
-                "A resposta cortouse por tempo: pode faltar algo. Abra os documentos antes de actuar."
-            }
-            (Self::CutShort, L::English) => {
-                "The answer was cut short for time: something may be missing. Open the documents before you act."
-            }
-            (Self::SentencesDropped, L::Spanish) => {
-                "Se han retirado frases que no se pudieron comprobar: puede faltar algo. Abra los documentos antes de actuar."
-            }
-            (Self::SentencesDropped, L::Catalan) => {
-                "S'han retirat frases que no s'han pogut comprovar: hi pot faltar alguna cosa. Obriu els documents abans d'actuar."
-            }
-            (Self::SentencesDropped, L::Basque) => {
-                "Egiaztatu ezin izan diren esaldiak kendu dira: zerbait falta daiteke. Ireki dokumentuak jardun aurretik."
-            }
-            (Self::SentencesDropped, L::Galician) => {
-                "Retiráronse frases que non se puideron comprobar: pode faltar algo. Abra os documentos antes de actuar."
-            }
-            (Self::SentencesDropped, L::English) => {
-                "Sentences that could not be checked were left out: something may be missing. Open the documents before you act."
-            }
         }
     }
 }
@@ -335,7 +197,7 @@ impl AskJson {
                     passage.text.replace('\n', "\n  ")
                 );
             }
-            return text;
+            return self.with_warnings(text);
         }
         for sentence in &self.sentences {
             text += &sentence.text;
@@ -365,55 +227,19 @@ impl AskJson {
                 citation.number, citation.title, citation.version, citation.quote
             );
         }
+        self.with_warnings(text)
+            + "\n\nRespuesta generada por IA a partir de los documentos citados. Compruebe la cita antes de actuar."
+    }
+
+    fn with_warnings(&self, mut text: String) -> String {
         for warning in &self.warnings {
             text += &format!("\nAviso: {}", warning.detail);
         }
-        text + "\n\nRespuesta generada por IA a partir de los documentos citados. Compruebe la cita antes de actuar."
+        text
     }
 }
 
 /// What the reader must know beside the sentences.
-fn warnings_json(outcome: &Outcome, notices: &[Notice], language: Language) -> Vec<WarningJson> {
-    let mut warnings: Vec<WarningJson> = notices
-        .iter()
-        .map(|notice| WarningJson {
-            code: notice.code().to_owned(),
-            page: None,
-            detail: notice.detail(language).to_owned(),
-        })
-        .collect();
-    if let Outcome::Answered(answer) = outcome
-        && answer.items_left_out() > 0
-    {
-        warnings.push(WarningJson {
-            code: "list_continues".to_owned(),
-            page: None,
-            detail: list_continues(answer.items_left_out(), language),
-        });
-    }
-    warnings
-}
-
-fn list_continues(left_out: usize, language: Language) -> String {
-    match language {
-        Language::Spanish => format!(
-            "La lista sigue en el documento: faltan {left_out} elementos. Ábralo antes de actuar."
-        ),
-        Language::Catalan => format!(
-            "La llista continua al document: falten {left_out} elements. Obriu-lo abans d'actuar."
-        ),
-        Language::Basque => format!(
-            "Zerrendak dokumentuan jarraitzen du: {left_out} elementu falta dira. Ireki ezazu jardun aurretik."
-        ),
-        Language::Galician => format!(
-            "A lista segue no documento: faltan {left_out} elementos. Ábrao antes de actuar."
-        ),
-        Language::English => format!(
-            "The list goes on in the document: {left_out} items are missing here. Open it before you act."
-        ),
-    }
-}
-
 impl SentenceJson {
     /// Where it comes from.
     #[must_use]

@@ -5,15 +5,17 @@ mod ask;
 mod documents;
 mod extract;
 mod ingest;
+mod notice;
 mod search;
 
 use domain::{BoundingBox, PageBox};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use ask::{AskBody, AskJson, AskTimingsJson, Made, Notice, SentenceJson};
+pub(crate) use ask::{AskBody, AskJson, AskTimingsJson, Made, SentenceJson};
 pub(crate) use documents::{DocumentJson, DocumentsJson, JobJson, JobsJson};
 pub(crate) use extract::ExtractJson;
 pub(crate) use ingest::{AcceptedJson, IngestJson, RejectedJson, TotalJson, UnchangedJson};
+pub(crate) use notice::Notice;
 pub(crate) use search::{PassageJson, SearchBody, SearchJson, SearchTimingsJson};
 
 /// `[x0, y0, x1, y1]` in points from the page's top left corner, to a tenth of a point.

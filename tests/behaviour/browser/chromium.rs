@@ -13,7 +13,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A browser with one page open.
-pub(super) struct Chromium {
+pub(crate) struct Chromium {
     process: Child,
     commands: ChildStdin,
     replies: Receiver<Value>,
@@ -25,7 +25,7 @@ pub(super) struct Chromium {
 impl Chromium {
     /// Opens `address`, as a person whose language is Spanish. `None`, said aloud, where there is no
     /// Chromium.
-    pub(super) fn open(address: &str) -> Option<Self> {
+    pub(crate) fn open(address: &str) -> Option<Self> {
         let Some(mut browser) = Self::start() else {
             let _ = writeln!(
                 std::io::stderr(),
@@ -115,7 +115,7 @@ impl Chromium {
     }
 
     /// What a JavaScript expression gives on the page.
-    pub(super) fn evaluate(&mut self, expression: &str) -> Value {
+    pub(crate) fn evaluate(&mut self, expression: &str) -> Value {
         let result = self.call(
             "Runtime.evaluate",
             &json!({"expression": expression, "returnByValue": true, "awaitPromise": true}),
@@ -125,7 +125,7 @@ impl Chromium {
     }
 
     /// Waits until a JavaScript expression is true on the page.
-    pub(super) fn wait_for(&mut self, expression: &str) {
+    pub(crate) fn wait_for(&mut self, expression: &str) {
         let begun = Instant::now();
         while self.evaluate(expression) != json!(true) {
             assert!(
@@ -138,7 +138,7 @@ impl Chromium {
     }
 
     /// The whole page as it stands.
-    pub(super) fn html(&mut self) -> String {
+    pub(crate) fn html(&mut self) -> String {
         let html = self.evaluate("document.documentElement.outerHTML");
         html.as_str().unwrap_or_default().to_owned()
     }

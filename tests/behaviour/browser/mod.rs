@@ -3,7 +3,7 @@
 mod chromium;
 
 use crate::harness::{Sistole, repository};
-use chromium::Chromium;
+pub(crate) use chromium::Chromium;
 
 /// The page at `address` once its answer is complete.
 fn answered(address: &str) -> Option<String> {

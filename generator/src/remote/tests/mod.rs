@@ -49,6 +49,7 @@ async fn ask(remote: &Remote) -> Result<RemoteStream, RemoteError> {
         .chat(&ChatRequest {
             turns: &[(ChatRole::System, "Reglas"), (ChatRole::User, &question)],
             max_tokens: 64,
+            temperature: 0.0,
             seed: 7,
             stop: &[],
             grammar: None,
