@@ -3,6 +3,8 @@
 #
 #   scripts/gpu-check.sh [BINARY] [OUT]       default: target/release/sistole-cuda, target/gpu-check
 #
+# BINARY may be the .xz that was carried here; it is unpacked beside the results.
+#
 # First whether the GPU computes what the processor computes (small random models: safetensors and
 # GGUF, all head sizes); then speed with random weights of the true shapes. No model is downloaded.
 # Writes OUT/*.json and prints a table against the goals; exits with 1 if the results differ or a run
@@ -15,6 +17,12 @@ binary=${1:-$root/target/release/sistole-cuda}
 out=${2:-${OUT:-$root/target/gpu-check}}
 shapes=${SHAPES:-salamandra-7b alia-40b}
 mkdir -p "$out"
+case $binary in
+*.xz)
+    xz --decompress --stdout "$binary" >"$out/sistole-cuda" && chmod +x "$out/sistole-cuda" || exit 1
+    binary=$out/sistole-cuda
+    ;;
+esac
 [ -x "$binary" ] || { echo "there is no program at $binary: scripts/build-cuda.sh builds it" >&2; exit 1; }
 
 # CUDA's libraries: those of the toolkit, or those that a Python package brought.

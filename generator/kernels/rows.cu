@@ -1,4 +1,4 @@
-// Row-wise work that needs no reduction: embedding and row gather, sums, biases, SwiGLU, rotary
+// Row-wise work that needs no reduction: embedding and row gather, biases, SwiGLU, rotary
 // positions with the write into the cache. Widths are multiples of 8 (checked by the caller), so that
 // every access is 16 bytes.
 #include "common.cuh"
@@ -10,19 +10,6 @@ extern "C" __global__ void gather_rows(const uint4 *table, const unsigned *ids, 
     if (column >= wide) return;
     size_t from = static_cast<size_t>(ids[blockIdx.x]) * wide;
     out[static_cast<size_t>(blockIdx.x) * wide + column] = table[from + column];
-}
-
-DEVICE unsigned add_pairs(unsigned a, unsigned b) {
-    return pair_of(first_of(a) + first_of(b), second_of(a) + second_of(b));
-}
-
-// out = a + b over `count` groups of 8 values.
-extern "C" __global__ void add(const uint4 *a, const uint4 *b, uint4 *out, unsigned long long count) {
-    size_t i = static_cast<size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-    if (i >= count) return;
-    uint4 p = a[i], q = b[i];
-    out[i] = make_uint4(add_pairs(p.x, q.x), add_pairs(p.y, q.y), add_pairs(p.z, q.z),
-                        add_pairs(p.w, q.w));
 }
 
 // Adds an f32 bias to columns `first .. first + width` of rows that are `stride` wide, in place.

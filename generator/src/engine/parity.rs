@@ -46,7 +46,7 @@ pub struct ParityReport {
 #[non_exhaustive]
 pub enum ParityError {
     /// The device is not there, or a model does not fit.
-    #[error("no se puede preparar el modelo de prueba")]
+    #[error("no se puede preparar el modelo de prueba: {0}")]
     Load(#[from] LoadError),
     /// The device failed.
     #[error("el cálculo de prueba ha fallado")]

@@ -32,7 +32,7 @@ macro_rules! kernels {
 }
 
 kernels! {
-    rows { gather_rows add add_bias silu_mul place_columns rotate_and_store }
+    rows { gather_rows add_bias silu_mul place_columns rotate_and_store }
     norm { rms_norm add_rms_norm }
     gemv { gemv_8 gemv_16 gemv_8_f32 gemv_16_f32 }
     decode { decode_64 decode_128 join_64 join_128 }

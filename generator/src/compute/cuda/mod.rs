@@ -46,7 +46,7 @@ pub(super) use merge::merge;
 #[cfg(feature = "cuda")]
 pub(crate) use plan::PlanOnDevice;
 #[cfg(feature = "cuda")]
-pub(super) use rows::{add, add_rms_norm, gather, rms_norm, rotate_and_store, silu_mul};
+pub(super) use rows::{add_rms_norm, gather, rms_norm, rotate_and_store, silu_mul};
 
 #[cfg(test)]
 mod tests {

@@ -44,33 +44,6 @@ pub(in super::super) fn gather(table: &Tensor, ids: &[u32]) -> Result<Tensor> {
     Ok(tensor(out, &device, (ids.len(), columns)))
 }
 
-/// `a + b`, of one shape.
-pub(in super::super) fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    let count = eighths("add", a.elem_count())?;
-    same_size("add", a, b)?;
-    let device = device_of(a)?;
-    let kernels = kernels::of(&device)?;
-    let out = room::<bf16>(&device, a.elem_count())?;
-    let args = [
-        address(a, DType::BF16)?,
-        address(b, DType::BF16)?,
-        Arg::At(address_of(&out)),
-        Arg::Long(count as u64),
-    ];
-    // SAFETY: `count` groups of 8 values in a, b and out.
-    unsafe {
-        launch(
-            &kernels.stream,
-            &kernels.add,
-            [count.div_ceil(THREADS), 1, 1],
-            THREADS,
-            0,
-            &args,
-        )?;
-    }
-    Ok(tensor(out, &device, a.shape()))
-}
-
 /// `silu(gate) * up` of rows that hold both.
 pub(in super::super) fn silu_mul(gate_up: &Tensor) -> Result<Tensor> {
     let (rows, columns) = gate_up.dims2()?;
