@@ -86,7 +86,6 @@ function showEarly(sentence, asked) {
   for (const citation of sentence.citations) {
     if (!find(`source-${citation.number}`)) showSource(citation);
   }
-  say(texts[language].writing);
 }
 
 // What has come so far is not an answer: it goes, so that nobody acts on half of one.
@@ -147,8 +146,11 @@ async function follow(response, signal) {
   let asked = "es";
   for await (const [name, data] of events(response)) {
     if (signal.aborted) return;
-    if (name === "retrieved") asked = data.language;
-    else if (name === "sentence") showEarly(data, asked);
+    if (name === "retrieved") {
+      asked = data.language;
+      say(texts[language].writing);
+    }
+    if (name === "sentence") showEarly(data, asked);
     else if (name === "done") return show(data);
     else if (name === "error") return fail(`${texts[language].failed} ${data.request_id}`);
   }

@@ -75,12 +75,23 @@ pub fn draft(
     analyzer: &Analyzer,
     config: &ExtractiveConfig,
 ) -> Result<Draft, Weakness> {
+    let reading = read(question, evidence, analyzer, config)?;
+    Ok(pick(reading, question.language(), evidence, config))
+}
+
+/// Of what was read, the sentences that answer best.
+pub(super) fn pick(
+    reading: Reading,
+    language: Language,
+    evidence: &Evidence,
+    config: &ExtractiveConfig,
+) -> Draft {
     let Reading {
         units,
         scored,
         wanted,
-    } = read(question, evidence, analyzer, config)?;
-    let scored = in_one_language(scored, &units, evidence, question.language(), config);
+    } = reading;
+    let scored = in_one_language(scored, &units, evidence, language, config);
     let chosen = choose(&scored, &units, evidence, wanted, config);
     let sentences = chosen
         .units
@@ -97,10 +108,10 @@ pub fn draft(
             })
         })
         .collect();
-    Ok(Draft {
+    Draft {
         sentences,
         items_left_out: chosen.items_left_out,
-    })
+    }
 }
 
 /// From this share of the best score on, an answer in the question's language is preferred.

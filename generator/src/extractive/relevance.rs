@@ -6,8 +6,8 @@ use std::ops::Range;
 use domain::{Analyzer, Evidence, PassageId, Question};
 
 use super::ExtractiveConfig;
-use super::draft::read;
-use crate::Weakness;
+use super::draft::{pick, read};
+use crate::{Mark, Weakness};
 
 /// The places of the evidence that speak of the question, each with the share of it they cover.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub(crate) struct Relevance {
     places: Vec<(PassageId, Range<usize>, f32)>,
     /// The share a sentence must cover to be shown.
     least: f32,
+    /// What an answer made of quotations would show.
+    quoted: Vec<Mark>,
 }
 
 /// The share of [`ExtractiveConfig::min_coverage`] that a further sentence of an answer must
@@ -42,9 +44,25 @@ impl Relevance {
                 Some((passage.id, unit.range.clone(), scored.coverage))
             })
             .collect();
+        let draft = pick(reading, question.language(), evidence, config);
         Ok(Self {
             places,
             least: FURTHER * config.min_coverage,
+            quoted: draft
+                .sentences
+                .into_iter()
+                .flat_map(|sentence| sentence.marks)
+                .collect(),
+        })
+    }
+
+    /// Whether the words at `range` of the passage may stand in for a sentence that was turned away:
+    /// they must be what an answer made of quotations would show, or they answer something else.
+    pub(crate) fn is_quotable(&self, passage: PassageId, range: &Range<usize>) -> bool {
+        self.quoted.iter().any(|mark| {
+            mark.passage_id == passage
+                && mark.range.start < range.end
+                && range.start < mark.range.end
         })
     }
 
