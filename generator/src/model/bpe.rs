@@ -11,7 +11,7 @@ use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::tokenizer::SplitDelimiterBehavior;
 use tokenizers::{AddedToken, PreTokenizerWrapper, Tokenizer};
 
-use super::tokenizer::{ModelTokenizer, TokenizerError};
+use super::tokenizer::{ModelTokenizer, TokenizerError, guarded};
 
 /// GGUF's token types that are no text: unknown, control, unused.
 const CONTROL_TYPES: [i64; 3] = [2, 3, 5];
@@ -51,8 +51,11 @@ fn cut(pre: &str) -> Option<Cut> {
 }
 
 impl ModelTokenizer {
-    /// Makes the tokenizer of a GGUF file from its metadata.
-    pub(crate) fn from_gguf(metadata: &HashMap<String, Value>) -> Result<Self, TokenizerError> {
+    /// Makes the tokenizer of a GGUF file, whose embedding has `rows` rows, from its metadata.
+    pub(crate) fn from_gguf(
+        metadata: &HashMap<String, Value>,
+        rows: usize,
+    ) -> Result<Self, TokenizerError> {
         let kind = text(metadata, "tokenizer.ggml.model")?;
         if kind != "gpt2" {
             return Err(TokenizerError::Unsupported { kind: kind.into() });
@@ -62,34 +65,35 @@ impl ModelTokenizer {
             kind: format!("gpt2, {pre}"),
         })?;
         let tokens = strings(metadata, "tokenizer.ggml.tokens")?;
-        let merges = strings(metadata, "tokenizer.ggml.merges")?
-            .into_iter()
-            .map(|merge| {
-                // A token may begin with the separator itself only where it is one byte long.
-                merge
-                    .split_once(' ')
-                    .map(|(left, right)| (left.to_owned(), right.to_owned()))
-                    .ok_or_else(|| TokenizerError::Invalid("a merge without a space".into()))
-            })
-            .collect::<Result<Vec<_>, _>>()?;
         let vocab: Vocab = tokens
             .iter()
             .enumerate()
             .map(|(id, token)| ((*token).to_owned(), id as u32))
             .collect();
-        let model = BPE::builder()
+        let merges = strings(metadata, "tokenizer.ggml.merges")?
+            .into_iter()
+            .map(|merge| {
+                let wrong = |reason: &str| TokenizerError::Invalid(reason.into());
+                // A token may begin with the separator itself only where it is one byte long.
+                let (left, right) = merge
+                    .split_once(' ')
+                    .ok_or_else(|| wrong("a merge without a space"))?;
+                if !vocab.contains_key(&[left, right].concat()) {
+                    return Err(wrong("a merge whose word is not in the vocabulary"));
+                }
+                Ok((left.to_owned(), right.to_owned()))
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let builder = BPE::builder()
             .vocab_and_merges(vocab, merges)
-            .ignore_merges(cut.ignore_merges)
-            .build()
-            .map_err(TokenizerError::Invalid)?;
+            .ignore_merges(cut.ignore_merges);
+        let model = guarded(|| builder.build()).map_err(TokenizerError::Invalid)?;
         let mut tokenizer = Tokenizer::new(model);
         tokenizer.with_pre_tokenizer(Some(pre_tokenizer(&cut)?));
         tokenizer.with_decoder(Some(ByteLevel::new(false, false, false)));
         let added = added_tokens(metadata, &tokens)?;
-        tokenizer
-            .add_tokens(added)
-            .map_err(TokenizerError::Invalid)?;
-        Self::new(tokenizer)
+        guarded(|| tokenizer.add_tokens(added)).map_err(TokenizerError::Invalid)?;
+        Self::new(tokenizer, rows)
     }
 }
 

@@ -54,7 +54,7 @@ pub(super) fn open(path: &Path, options: &LoadOptions) -> Result<Model, LoadErro
         Headers::Published(published) => published.config.clone(),
         Headers::Gguf(gguf) => gguf.config.clone(),
     };
-    let tokenizer = tokenizer(&headers, folder)?.fit_to(config.vocab)?;
+    let tokenizer = tokenizer(&headers, folder, config.vocab)?;
     complete_stops(&mut config, &headers, folder, &tokenizer)?;
     let template = template(&headers, folder, &tokenizer)?;
 
@@ -137,19 +137,21 @@ fn find(path: &Path) -> Result<Found, LoadError> {
     }
 }
 
-fn tokenizer(headers: &Headers, folder: &Path) -> Result<ModelTokenizer, LoadError> {
+fn tokenizer(headers: &Headers, folder: &Path, vocab: usize) -> Result<ModelTokenizer, LoadError> {
     let beside = folder.join("tokenizer.json");
     match headers {
-        Headers::Gguf(gguf) if !beside.exists() => Ok(ModelTokenizer::from_gguf(gguf.metadata())?),
+        Headers::Gguf(gguf) if !beside.exists() => {
+            Ok(ModelTokenizer::from_gguf(gguf.metadata(), vocab)?)
+        }
         Headers::Gguf(gguf) => {
-            let read = ModelTokenizer::from_file(&beside)?;
+            let read = ModelTokenizer::from_file(&beside, vocab)?;
             if gguf.agrees_with(&read) {
                 Ok(read)
             } else {
                 Err(LoadError::TokenizerDiffers)
             }
         }
-        Headers::Published(_) => Ok(ModelTokenizer::from_file(&beside)?),
+        Headers::Published(_) => Ok(ModelTokenizer::from_file(&beside, vocab)?),
     }
 }
 
@@ -182,14 +184,20 @@ fn template(
     folder: &Path,
     tokenizer: &ModelTokenizer,
 ) -> Result<ChatTemplate, LoadError> {
-    if let Some(template) = ChatTemplate::from_folder(folder)? {
+    let ends = match headers {
+        Headers::Gguf(gguf) => ["bos", "eos"].map(|name| {
+            let key = format!("tokenizer.ggml.{name}_token_id");
+            gguf.token(&key).unwrap_or("")
+        }),
+        Headers::Published(_) => [""; 2],
+    };
+    if let Some(template) = ChatTemplate::from_folder(folder, ends)? {
         return Ok(template);
     }
     if let Headers::Gguf(gguf) = headers
         && let Some(source) = gguf.text("tokenizer.chat_template")
     {
-        let bos = gguf.token("tokenizer.ggml.bos_token_id").unwrap_or("");
-        let eos = gguf.token("tokenizer.ggml.eos_token_id").unwrap_or("");
+        let [bos, eos] = ends;
         return Ok(ChatTemplate::new(source, bos, eos)?);
     }
     if tokenizer.id_of("<|im_start|>").is_some() {

@@ -43,8 +43,7 @@ impl Model {
             state: seed ^ 0x9e37_79b9_7f4a_7c15,
         };
         let weights = Weights::read(&config, RotaryStyle::Halves, device, &mut source)?;
-        let tokenizer = ModelTokenizer::from_json(byte_tokenizer().as_bytes())?;
-        let tokenizer = tokenizer.fit_to(config.vocab)?;
+        let tokenizer = ModelTokenizer::from_bytes(byte_tokenizer().as_bytes(), config.vocab)?;
         let bytes = weights.bytes(config.tied_embeddings) as u64;
         let load = Load {
             cache_tokens: config.max_positions,

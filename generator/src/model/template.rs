@@ -139,11 +139,15 @@ impl ChatTemplate {
     }
 
     /// The template of a published folder: `chat_template.jinja`, or that of
-    /// `chat_template.json` or `tokenizer_config.json`. `None` where there is none.
-    pub(crate) fn from_folder(folder: &Path) -> Result<Option<Self>, TemplateError> {
+    /// `chat_template.json` or `tokenizer_config.json`. `None` where there is none. Begin and end of
+    /// a text are `ends` where `tokenizer_config.json` does not speak of them.
+    pub(crate) fn from_folder(
+        folder: &Path,
+        ends: [&str; 2],
+    ) -> Result<Option<Self>, TemplateError> {
         let config = json(&folder.join("tokenizer_config.json"))?;
-        let bos = token_text(&config["bos_token"]);
-        let eos = token_text(&config["eos_token"]);
+        let [bos, eos] = [("bos_token", ends[0]), ("eos_token", ends[1])]
+            .map(|(key, other)| config.get(key).map_or_else(|| other.to_owned(), token_text));
         let source = match read(&folder.join("chat_template.jinja"))? {
             Some(source) => Some(source),
             None => match template_text(&json(&folder.join("chat_template.json"))?) {

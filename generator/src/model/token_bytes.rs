@@ -26,15 +26,19 @@ enum Spelling {
 }
 
 impl TokenBytes {
-    pub(super) fn of(tokenizer: &Tokenizer, controls: impl Iterator<Item = u32>) -> Self {
+    /// Of the ids below `count`, which the caller has found to be all; those that no word has mean
+    /// nothing.
+    pub(super) fn of(
+        tokenizer: &Tokenizer,
+        count: usize,
+        controls: impl Iterator<Item = u32>,
+    ) -> Self {
         let decoder = tokenizer
             .get_decoder()
             .and_then(|decoder| serde_json::to_value(decoder).ok())
             .unwrap_or_default();
         let (spelling, strips_space) = read_decoder(&decoder);
         let added = tokenizer.get_added_tokens_decoder();
-        let highest = tokenizer.get_vocab(true).into_values().max();
-        let count = highest.map_or(0, |id| id as usize + 1);
         let mut all = Self {
             bytes: Vec::with_capacity(count * 7),
             ends: Vec::with_capacity(count),
@@ -83,14 +87,6 @@ impl TokenBytes {
 
     pub(super) const fn strips_space(&self) -> bool {
         self.strips_space
-    }
-
-    /// Adds ids that mean nothing.
-    pub(super) fn grow(&mut self, count: usize) {
-        let end = self.bytes.len() as u32;
-        self.ends.resize(count.max(self.ends.len()), end);
-        self.control.resize(self.ends.len().div_ceil(64), 0);
-        self.known.resize(self.ends.len().div_ceil(64), 0);
     }
 }
 

@@ -6,6 +6,7 @@
 //! and control tokens are found by hand.
 
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use tokenizers::pre_tokenizers::metaspace::PrependScheme;
@@ -69,22 +70,30 @@ pub(crate) struct ModelTokenizer {
     bytes: TokenBytes,
     /// SentencePiece's dummy prefix: a space before the first word of a text.
     prefix_space: bool,
+    /// The control token that stands for characters the vocabulary lacks, and its own text.
+    unknown: Option<(u32, String)>,
 }
 
 impl ModelTokenizer {
-    /// Reads a `tokenizer.json`.
-    pub(crate) fn from_file(path: &Path) -> Result<Self, TokenizerError> {
+    /// Reads a `tokenizer.json` for a model whose embedding has `vocab` rows.
+    pub(crate) fn from_file(path: &Path, vocab: usize) -> Result<Self, TokenizerError> {
         let json = std::fs::read(path).map_err(TokenizerError::Read)?;
-        Self::from_json(&json)
+        Self::from_bytes(&json, vocab)
     }
 
     /// Reads the bytes of a `tokenizer.json`.
-    pub(crate) fn from_json(json: &[u8]) -> Result<Self, TokenizerError> {
-        let inner = Tokenizer::from_bytes(json).map_err(TokenizerError::Invalid)?;
-        Self::new(inner)
+    pub(crate) fn from_bytes(json: &[u8], vocab: usize) -> Result<Self, TokenizerError> {
+        let inner = guarded(|| Tokenizer::from_bytes(json)).map_err(TokenizerError::Invalid)?;
+        Self::new(inner, vocab)
     }
 
-    pub(super) fn new(mut inner: Tokenizer) -> Result<Self, TokenizerError> {
+    /// Makes the vocabulary as large as the model's embedding; the ids added mean nothing.
+    pub(super) fn new(mut inner: Tokenizer, vocab: usize) -> Result<Self, TokenizerError> {
+        // Before anything is made for each id: a file may name any number.
+        let tokens = count(&inner);
+        if tokens > vocab {
+            return Err(TokenizerError::Vocabulary { tokens, vocab });
+        }
         // Cutting or padding belongs to whoever knows the window.
         inner
             .with_truncation(None)
@@ -120,9 +129,7 @@ impl ModelTokenizer {
             }
         }
         if !made_special.is_empty() {
-            inner
-                .add_special_tokens(made_special)
-                .map_err(TokenizerError::Invalid)?;
+            guarded(|| inner.add_special_tokens(made_special)).map_err(TokenizerError::Invalid)?;
         }
         inner.set_encode_special_tokens(true);
         controls.sort_by(|a, b| {
@@ -131,23 +138,23 @@ impl ModelTokenizer {
                 .cmp(&a.text.len())
                 .then_with(|| a.text.cmp(&b.text))
         });
-        let bytes = TokenBytes::of(&inner, controls.iter().map(|control| control.id));
-        Ok(Self {
+        let bytes = TokenBytes::of(&inner, vocab, controls.iter().map(|control| control.id));
+        let mut all = Self {
             inner,
             controls,
             bytes,
             prefix_space,
-        })
+            unknown: None,
+        };
+        all.unknown = all.find_unknown();
+        Ok(all)
     }
 
-    /// Makes the vocabulary as large as the model's embedding; the ids added mean nothing.
-    pub(crate) fn fit_to(mut self, vocab: usize) -> Result<Self, TokenizerError> {
-        let tokens = self.vocab_size();
-        if tokens > vocab {
-            return Err(TokenizerError::Vocabulary { tokens, vocab });
-        }
-        self.bytes.grow(vocab);
-        Ok(self)
+    /// What the tokenizer makes of a character that no vocabulary has, where that is a control token.
+    fn find_unknown(&self) -> Option<(u32, String)> {
+        let encoding = guarded(|| self.inner.encode("\u{10ffff}", false)).ok()?;
+        let id = *encoding.get_ids().iter().find(|id| self.special(**id))?;
+        Some((id, self.inner.id_to_token(id)?))
     }
 
     /// The ids of a rendered template in which the ranges `data` (in order, apart) are words that
@@ -160,6 +167,10 @@ impl ModelTokenizer {
         let mut ids = Vec::new();
         let mut from = 0;
         for (range, control) in self.find_controls(text, data) {
+            // White space that the control token before took with it.
+            if range.start < from {
+                continue;
+            }
             let mut piece = &text[from..range.start];
             if control.lstrip {
                 piece = piece.trim_end();
@@ -216,27 +227,45 @@ impl ModelTokenizer {
         } else {
             piece
         };
-        let encoding = self
-            .inner
-            .encode(piece, false)
-            .map_err(TokenizerError::Encode)?;
-        let Some(place) = encoding.get_ids().iter().position(|id| self.special(*id)) else {
-            ids.extend_from_slice(encoding.get_ids());
-            return Ok(());
-        };
-        // A vocabulary may hold a control string as a word of its own: cut it in two.
-        let (start, end) = encoding.get_offsets()[place];
-        let cut = (start + 1..end).find(|at| piece.is_char_boundary(*at));
-        match cut {
-            Some(cut) => {
-                self.encode_piece(&piece[..cut], false, ids)?;
-                self.encode_piece(&piece[cut..], false, ids)
+        // What is still to be encoded, the next last.
+        let mut left = vec![piece];
+        while let Some(piece) = left.pop() {
+            let encoding =
+                guarded(|| self.inner.encode(piece, false)).map_err(TokenizerError::Encode)?;
+            let before = left.len();
+            // A vocabulary may hold a control string as a word of its own: cut each in two.
+            let mut rest = piece;
+            for place in (0..encoding.len()).rev() {
+                let offsets = encoding.get_offsets()[place];
+                if let Some(cut) = self.cut(encoding.get_ids()[place], piece, offsets)
+                    && cut < rest.len()
+                {
+                    left.push(&rest[cut..]);
+                    rest = &rest[..cut];
+                }
             }
-            None => {
+            if left.len() > before {
+                left.push(rest);
+            } else {
                 ids.extend(encoding.get_ids().iter().filter(|id| !self.special(**id)));
-                Ok(())
             }
         }
+        Ok(())
+    }
+
+    /// Where to cut a piece so that the words at `start..end` are not read as the control token `id`.
+    fn cut(&self, id: u32, piece: &str, (start, end): (usize, usize)) -> Option<usize> {
+        if !self.special(id) {
+            return None;
+        }
+        // Cut finer, unknown characters are unknown still, and a text may be full of them.
+        if let Some((unknown, text)) = &self.unknown
+            && *unknown == id
+            && piece.get(start..end) != Some(text)
+        {
+            return None;
+        }
+        (start + 1..end).find(|at| piece.is_char_boundary(*at))
     }
 
     /// The bytes a token stands for; `None` for control tokens and ids that mean nothing.
@@ -244,7 +273,7 @@ impl ModelTokenizer {
         self.bytes.get(id)
     }
 
-    /// One more than the highest id; after [`Self::fit_to`], the rows of the model's embedding.
+    /// Rows of the model's embedding: ids are below it.
     pub(crate) fn vocab_size(&self) -> usize {
         self.bytes.len()
     }
@@ -263,6 +292,17 @@ impl ModelTokenizer {
     pub(crate) fn prefixes_space(&self) -> bool {
         self.prefix_space || self.bytes.strips_space()
     }
+}
+
+/// The `tokenizers` crate slices before it looks: where a damaged file makes it panic, that is an error.
+pub(super) fn guarded<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> tokenizers::Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("it breaks its own rules".into()))
+}
+
+/// One more than the highest id.
+fn count(inner: &Tokenizer) -> usize {
+    let highest = inner.get_vocab(true).into_values().max();
+    highest.map_or(0, |id| id as usize + 1)
 }
 
 /// Added tokens that no text should be read as, though their file does not call them special:

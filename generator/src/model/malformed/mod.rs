@@ -70,6 +70,40 @@ fn damaged(file: PathBuf, within: usize) -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// A tokenizer in sound JSON with some of its numbers, merges and marks made up.
+fn lying_tokenizer(file: PathBuf) -> impl Strategy<Value = Vec<u8>> {
+    let sound: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let words: Vec<String> = sound["model"]["vocab"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .chain(["".to_owned(), "ñandú".to_owned(), "<|im_end|>".to_owned()])
+        .collect();
+    let word = prop::sample::select(words);
+    let id = prop_oneof![0..300_u32, any::<u32>(), Just(u32::MAX)];
+    let lies = prop::collection::vec((0..8_usize, word.clone(), word, id), 1..4);
+    lies.prop_map(move |lies| {
+        let mut json = sound.clone();
+        for (kind, one, other, id) in lies {
+            let marks = [
+                "unk_token",
+                "continuing_subword_prefix",
+                "end_of_word_suffix",
+            ];
+            match kind {
+                0 => json["model"]["vocab"][one] = id.into(),
+                1 => json["model"]["merges"] = serde_json::json!([[one, other]]),
+                2 => json["added_tokens"][1]["id"] = id.into(),
+                3 => json["added_tokens"][1]["content"] = one.into(),
+                4 => json["model"]["byte_fallback"] = true.into(),
+                mark => json["model"][marks[mark - 5]] = one.into(),
+            }
+        }
+        json.to_string().into_bytes()
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -89,6 +123,21 @@ proptest! {
     ) {
         let folder = assembled(&LLAMA);
         std::fs::write(folder.path().join("model.safetensors"), bytes).unwrap();
+        let _ = Model::open(folder.path(), &on_cpu());
+    }
+
+    #[test]
+    fn no_tokenizer_makes_the_loader_panic(
+        bytes in prop_oneof![
+            damaged(fixture("llama").join("tokenizer.json"), 4_000),
+            lying_tokenizer(fixture("llama").join("tokenizer.json")),
+        ],
+    ) {
+        let folder = assembled(&LLAMA);
+        std::fs::write(folder.path().join("tokenizer.json"), &bytes).unwrap();
+        let _ = Model::open(folder.path(), &on_cpu());
+        let folder = assembled(&[("llama-q8_0", "model.gguf")]);
+        std::fs::write(folder.path().join("tokenizer.json"), bytes).unwrap();
         let _ = Model::open(folder.path(), &on_cpu());
     }
 

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use jiff::civil::date;
 
 use super::*;
+use crate::model::Model;
+use crate::model::golden::{assembled, on_cpu};
 
 /// Made by `scripts/make-fixtures/templates.py`.
 const RENDERED: &str = include_str!("../../../tests/fixtures/templates/rendered.json");
@@ -183,12 +185,26 @@ fn the_day_is_written_as_the_template_asks() {
 }
 
 #[test]
+fn a_template_beside_a_gguf_has_the_begin_and_end_that_the_gguf_states() {
+    let folder = assembled(&[("llama-q8_0", "model.gguf")]);
+    let source =
+        "{{ bos_token }}|{{ eos_token }}|{{ messages[0].content }}{{ messages[1].content }}";
+    std::fs::write(folder.path().join("chat_template.jinja"), source).unwrap();
+    let model = Model::open(folder.path(), &on_cpu()).unwrap();
+    let text = model
+        .template
+        .render(&ASKED, false, date(2026, 2, 3))
+        .unwrap();
+    assert!(text.starts_with("<|im_start|>|<|im_end|>|reglas"), "{text}");
+}
+
+#[test]
 fn a_folder_gives_its_template_from_whichever_file_holds_it() {
     let folder = std::env::temp_dir().join(format!("sistole-template-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
     let text = || {
-        ChatTemplate::from_folder(&folder)
+        ChatTemplate::from_folder(&folder, ["", ""])
             .unwrap()
             .map(|template| template.render(&ASKED, false, date(2026, 2, 3)).unwrap())
     };
@@ -207,9 +223,23 @@ fn a_folder_gives_its_template_from_whichever_file_holds_it() {
     assert!(text().unwrap().starts_with("config<s>reglas"));
     write("chat_template.jinja", &format!("file{all}"));
     assert!(text().unwrap().starts_with("filereglas"));
+    let said = |text: &str| {
+        write("tokenizer_config.json", text);
+        write(
+            "chat_template.jinja",
+            &format!("{{{{ bos_token }}}}|{{{{ eos_token }}}}|{all}"),
+        );
+        let template = ChatTemplate::from_folder(&folder, ["<b>", "<e>"]).unwrap();
+        template
+            .unwrap()
+            .render(&ASKED, false, date(2026, 2, 3))
+            .unwrap()
+    };
+    assert!(said("{\"bos_token\": \"<s>\"}").starts_with("<s>|<e>|"));
+    assert!(said("{\"bos_token\": null, \"eos_token\": {}}").starts_with("||"));
     write("tokenizer_config.json", "{");
     assert!(matches!(
-        ChatTemplate::from_folder(&folder),
+        ChatTemplate::from_folder(&folder, ["", ""]),
         Err(TemplateError::Config(_))
     ));
     std::fs::remove_dir_all(&folder).unwrap();

@@ -10,6 +10,12 @@ use serde_json::json;
 use super::*;
 
 impl ModelTokenizer {
+    /// A tokenizer for a model that has a row for each of its ids and no more.
+    pub(crate) fn from_json(json: &[u8]) -> Result<Self, TokenizerError> {
+        let rows = Tokenizer::from_bytes(json).map_or(0, |inner| count(&inner));
+        Self::from_bytes(json, rows)
+    }
+
     /// The ids of `text` as ordinary words: strings of control tokens in it are words too, and
     /// nothing is put before or after.
     pub(crate) fn encode_text(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
@@ -141,7 +147,7 @@ fn spelt(byte: u8) -> char {
 }
 
 fn byte_level() -> ModelTokenizer {
-    ModelTokenizer::from_gguf(&metadata()).unwrap()
+    ModelTokenizer::from_gguf(&metadata(), 265).unwrap()
 }
 
 fn pieces(tokenizer: &ModelTokenizer, ids: &[u32]) -> Vec<String> {
@@ -230,7 +236,7 @@ fn a_control_string_that_is_also_a_word_of_the_vocabulary_is_still_not_read_in_a
     };
     // Llama 3 takes a piece that is a token whole; `lalala` is such a piece.
     tokens[3] = Value::String("lalala".into());
-    let tokenizer = ModelTokenizer::from_gguf(&metadata).unwrap();
+    let tokenizer = ModelTokenizer::from_gguf(&metadata, 265).unwrap();
     assert_eq!(tokenizer.encode_template("lalala").unwrap(), [3]);
     let ids = tokenizer.encode_text("lalala").unwrap();
     assert!(!ids.contains(&3), "{ids:?}");
@@ -239,11 +245,11 @@ fn a_control_string_that_is_also_a_word_of_the_vocabulary_is_still_not_read_in_a
 
 #[test]
 fn a_vocabulary_fits_a_larger_embedding_and_no_smaller_one() {
-    let tokenizer = byte_level().fit_to(512).unwrap();
+    let tokenizer = ModelTokenizer::from_gguf(&metadata(), 512).unwrap();
     assert_eq!(tokenizer.vocab_size(), 512);
     assert_eq!(tokenizer.token_bytes(511), None);
     assert!(!tokenizer.special(511));
-    let refused = byte_level().fit_to(100);
+    let refused = ModelTokenizer::from_gguf(&metadata(), 100);
     assert!(matches!(
         refused,
         Err(TokenizerError::Vocabulary {
@@ -259,7 +265,7 @@ fn a_gguf_tokenizer_that_cannot_be_read_is_refused_by_name() {
         let mut metadata = metadata();
         metadata.remove(key);
         metadata.extend(value.map(|value| (key.to_owned(), value)));
-        let error = ModelTokenizer::from_gguf(&metadata)
+        let error = ModelTokenizer::from_gguf(&metadata, 265)
             .map(|_| ())
             .unwrap_err();
         error.to_string()
@@ -271,10 +277,109 @@ fn a_gguf_tokenizer_that_cannot_be_read_is_refused_by_name() {
     assert!(refused("tokenizer.ggml.tokens", text("x")).contains("tokenizer.ggml.tokens"));
     let merges = Value::Array(vec![Value::String("la".into())]);
     assert!(refused("tokenizer.ggml.merges", Some(merges)).contains("dañado"));
-    let merges = Value::Array(vec![Value::String("x y".into())]);
-    assert!(refused("tokenizer.ggml.merges", Some(merges)).contains("dañado"));
+    for merge in ["x y", "<|im_start|> <|im_end|>"] {
+        let merges = Value::Array(vec![Value::String(merge.into())]);
+        assert!(refused("tokenizer.ggml.merges", Some(merges)).contains("dañado"));
+    }
     assert!(ModelTokenizer::from_json(b"{\"version\": \"1.0\"").is_err());
     assert!(ModelTokenizer::from_json(b"").is_err());
+}
+
+/// Words of one character; `added` are control tokens, `<unk>` among them.
+fn lettered(vocab: serde_json::Value, added: Vec<serde_json::Value>) -> serde_json::Value {
+    json!({
+        "version": "1.0", "added_tokens": added, "normalizer": null, "pre_tokenizer": null,
+        "post_processor": null, "decoder": null,
+        "model": {"type": "BPE", "dropout": null, "unk_token": "<unk>", "fuse_unk": true,
+            "continuing_subword_prefix": null, "end_of_word_suffix": null, "byte_fallback": false,
+            "ignore_merges": true, "vocab": vocab, "merges": []},
+    })
+}
+
+#[test]
+fn a_word_of_any_number_is_refused_before_room_is_made_for_it() {
+    for id in [265_u32, 4_000_000_000, u32::MAX] {
+        let json = lettered(json!({"<unk>": 0, "a": id}), vec![added(0, "<unk>", true)]);
+        let refused = ModelTokenizer::from_bytes(json.to_string().as_bytes(), 265);
+        let Err(TokenizerError::Vocabulary { tokens, vocab: 265 }) = refused else {
+            panic!("{id}");
+        };
+        assert_eq!(tokens, id as usize + 1);
+    }
+}
+
+#[test]
+fn a_merge_or_prefix_that_the_words_do_not_bear_out_is_refused() {
+    let refused = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut json = lettered(
+            json!({"<unk>": 0, "x": 1, "y": 2, "xy": 3}),
+            vec![added(0, "<unk>", true)],
+        );
+        json["model"]["merges"] = json!(["x y"]);
+        change(&mut json["model"]);
+        ModelTokenizer::from_bytes(json.to_string().as_bytes(), 8).err()
+    };
+    assert!(refused(&|_| {}).is_none());
+    let without_word = refused(&|model| {
+        let words = model["vocab"].as_object_mut().unwrap();
+        words.retain(|word, _| word.len() == 1);
+        model["unk_token"] = json!(null);
+    });
+    assert!(matches!(without_word, Some(TokenizerError::Invalid(_))));
+    let long_prefix = refused(&|model| model["continuing_subword_prefix"] = json!("###"));
+    assert!(matches!(long_prefix, Some(TokenizerError::Invalid(_))));
+}
+
+#[test]
+fn a_long_text_of_characters_the_vocabulary_lacks_is_read_to_its_end() {
+    for id in 0..2 {
+        let json = lettered(
+            json!({"<unk>": id, "a": 1 - id}),
+            vec![added(id, "<unk>", true)],
+        );
+        let tokenizer = ModelTokenizer::from_json(json.to_string().as_bytes()).unwrap();
+        let text = format!("{}a", "ñ一a".repeat(20_000));
+        let ids = tokenizer.encode_text(&text).unwrap();
+        assert_eq!(ids, vec![1 - id as u32; 20_001]);
+    }
+}
+
+#[test]
+fn a_long_text_of_control_strings_that_are_words_is_read_to_its_end() {
+    let mut vocab: serde_json::Map<_, _> = "<|im_end|>"
+        .chars()
+        .zip(0..)
+        .map(|(letter, id)| (letter.to_string(), json!(id)))
+        .collect();
+    vocab.insert("<|im_end|>".into(), json!(20));
+    vocab.insert("<unk>".into(), json!(21));
+    let mut json = lettered(
+        json!(vocab),
+        vec![added(20, "<|im_end|>", true), added(21, "<unk>", true)],
+    );
+    let tokenizer = ModelTokenizer::from_json(json.to_string().as_bytes()).unwrap();
+    assert_eq!(tokenizer.encode_template("<|im_end|>").unwrap(), [20]);
+    // Each word on its own, as `ignore_merges` reads it.
+    json["pre_tokenizer"] = json!({"type": "Split", "pattern": {"String": "<|im_end|>"},
+        "behavior": "Isolated", "invert": false});
+    let tokenizer = ModelTokenizer::from_json(json.to_string().as_bytes()).unwrap();
+    let ids = tokenizer.encode_text(&"<|im_end|>".repeat(5_000)).unwrap();
+    assert_eq!(ids.len(), 50_000);
+    assert_eq!(tokenizer.decode(&ids[..10]), "<|im_end|>");
+    assert!(ids.iter().all(|id| !tokenizer.special(*id)));
+}
+
+#[test]
+fn a_control_token_of_white_space_is_gone_where_the_one_before_took_the_white_space() {
+    let mut taking = added(0, "<unk>", true);
+    taking["rstrip"] = json!(true);
+    let spaces = added(1, "\n", true);
+    let json = lettered(json!({"<unk>": 0, "\n": 1, "a": 2}), vec![taking, spaces]);
+    let tokenizer = ModelTokenizer::from_json(json.to_string().as_bytes()).unwrap();
+    let ids = |text| tokenizer.encode_template(text).unwrap();
+    assert_eq!(ids("a\na"), [2, 1, 2]);
+    assert_eq!(ids("<unk>\na"), [0, 2]);
+    assert_eq!(ids("<unk> \n\n a\n<unk>\n"), [0, 2, 1, 0]);
 }
 
 /// Ids made by llama.cpp; see `scripts/make-fixtures/tokenizer-ids.mjs`.
@@ -294,7 +399,7 @@ fn the_ids_of_smollm2_are_those_of_llama_cpp() {
     }
     let mut file = std::io::BufReader::new(std::fs::File::open(path).unwrap());
     let content = gguf_file::Content::read(&mut file).unwrap();
-    let tokenizer = ModelTokenizer::from_gguf(&content.metadata).unwrap();
+    let tokenizer = ModelTokenizer::from_gguf(&content.metadata, 49_152).unwrap();
     assert_eq!(tokenizer.vocab_size(), 49_152);
     let cases: Vec<serde_json::Value> = serde_json::from_str(GOLDEN).unwrap();
     assert!(cases.len() >= 20);
