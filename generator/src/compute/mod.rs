@@ -17,8 +17,9 @@ mod plan;
 mod rope;
 
 pub(crate) use cache::KvCache;
+pub(crate) use cpu::partial_bytes;
 #[cfg(feature = "cuda")]
-pub(crate) use cuda::{free_memory, open};
+pub(crate) use cuda::{free_memory, not_served, open};
 pub(crate) use error::ComputeError;
 pub(crate) use linear::Linear;
 pub(crate) use mask::{Chosen, RowChoice, TokenMask};

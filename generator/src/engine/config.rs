@@ -20,7 +20,9 @@ pub struct EngineConfig {
     /// Tokens the cache of keys and values holds, all requests together and what is kept for
     /// prompts that begin alike; 0 takes what the model was loaded for.
     pub cache_tokens: usize,
-    /// Whether to propose tokens copied from the prompt. The text written is the same.
+    /// Whether to propose tokens copied from the prompt. The text written is the same: to the bit on
+    /// the CPU, and on a GPU while a step has no more than 16 rows of dense weights; in a larger one
+    /// the sums run in another order, and a near tie between two tokens may fall the other way.
     pub lookup: bool,
     /// The most tokens proposed in one step of one request.
     pub lookup_max_draft: usize,

@@ -28,11 +28,7 @@ impl Forward {
     /// [`ComputeError`] where the device has no room.
     pub(crate) fn new(model: Model, blocks: usize) -> Result<Self, ComputeError> {
         let config = &model.config;
-        let shape = HeadShape {
-            heads: config.heads,
-            kv_heads: config.kv_heads,
-            head_dim: config.head_dim,
-        };
+        let shape = config.head_shape();
         let device = model.device.clone();
         let frequencies = &model.weights.inverse_frequencies;
         Ok(Self {

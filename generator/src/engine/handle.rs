@@ -15,7 +15,7 @@ use super::request::{EngineError, EngineStatus, Event, GenerateError, Request};
 use super::schedule::Scheduler;
 use super::sequence::{Place, Submitted};
 use super::thread::{Message, Shared, serve};
-use crate::compute::{BLOCK_TOKENS, HeadShape, KvCache};
+use crate::compute::{BLOCK_TOKENS, KvCache};
 use crate::model::Model;
 
 /// A model that writes for several people at once, in a thread of its own.
@@ -155,11 +155,7 @@ impl Engine {
 /// the model was loaded.
 fn refuse_too_large(model: &Model, blocks: usize) -> Result<(), EngineError> {
     let (config, plan) = (model.config(), model.plan());
-    let shape = HeadShape {
-        heads: config.heads,
-        kv_heads: config.kv_heads,
-        head_dim: config.head_dim,
-    };
+    let shape = config.head_shape();
     let of_block = KvCache::bytes_per_block(config.layers, shape) as u64;
     let cache = of_block.saturating_mul(blocks as u64);
     let rest = plan

@@ -20,7 +20,8 @@ pub struct Request {
     /// Share of probability, 0 to 1, from which tokens are drawn; 1 draws from all.
     pub top_p: f32,
     /// What is drawn depends on this number and the token's position alone, so that the same
-    /// request writes the same text whatever is written beside it.
+    /// request writes the same text whatever is written beside it. So on the CPU always; on a GPU
+    /// while a step has no more than 16 rows of dense weights, else a near tie may fall the other way.
     pub seed: u64,
     /// What may be written; none leaves every token free.
     pub(crate) grammar: Option<Arc<Grammar>>,

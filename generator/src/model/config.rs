@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::error::LoadError;
 use super::rope::{Rope, RopeScaling};
+use crate::compute::HeadShape;
 
 /// A family of models with the same arithmetic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +70,15 @@ impl ModelConfig {
     #[must_use]
     pub const fn key_width(&self) -> usize {
         self.kv_heads * self.head_dim
+    }
+
+    /// How its attention heads are laid out.
+    pub(crate) const fn head_shape(&self) -> HeadShape {
+        HeadShape {
+            heads: self.heads,
+            kv_heads: self.kv_heads,
+            head_dim: self.head_dim,
+        }
     }
 
     /// Reads `config.json` and, where there is one, `generation_config.json`.

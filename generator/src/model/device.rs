@@ -2,6 +2,7 @@
 
 use candle_core::Device;
 
+use super::config::ModelConfig;
 use super::error::LoadError;
 use super::options::DeviceChoice;
 
@@ -20,8 +21,34 @@ pub(crate) fn device(choice: DeviceChoice) -> Result<Device, LoadError> {
     }
 }
 
+/// The device for a model: the one asked for, if its kernels serve it.
+pub(super) fn device_for(choice: DeviceChoice, config: &ModelConfig) -> Result<Device, LoadError> {
+    let device = device(choice)?;
+    #[cfg(feature = "cuda")]
+    if device.is_cuda()
+        && let Some(reason) = not_served(config.head_shape(), config.hidden, config.intermediate)
+    {
+        return instead(choice, reason);
+    }
+    let _ = config;
+    Ok(device)
+}
+
+/// Where a model goes that the GPU's kernels do not serve: to the CPU, unless the GPU was asked for.
+#[cfg(any(feature = "cuda", test))]
+fn instead(choice: DeviceChoice, reason: String) -> Result<Device, LoadError> {
+    if matches!(choice, DeviceChoice::Cuda(_)) {
+        return Err(LoadError::NotOnGpu { reason });
+    }
+    tracing::warn!(
+        reason,
+        "the GPU does not serve this model: it goes to the CPU"
+    );
+    Ok(Device::Cpu)
+}
+
 #[cfg(feature = "cuda")]
-use crate::compute::open;
+use crate::compute::{not_served, open};
 
 /// Says why there is none.
 #[cfg(not(feature = "cuda"))]
@@ -70,4 +97,20 @@ fn container_available() -> u64 {
         })
         .unwrap_or(0);
     most.saturating_sub(used.saturating_sub(cached))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_no_gpu_kernel_serves_goes_to_the_cpu_unless_the_gpu_was_asked_for() {
+        let reason = || "sus cabezas de atención son de 80".to_owned();
+        let device = instead(DeviceChoice::Auto, reason()).unwrap();
+        assert!(device.is_cpu());
+        let refused = instead(DeviceChoice::Cuda(0), reason()).unwrap_err();
+        assert!(matches!(refused, LoadError::NotOnGpu { .. }));
+        let said = refused.to_string();
+        assert!(said.contains("de 80") && said.contains("cpu"), "{said}");
+    }
 }

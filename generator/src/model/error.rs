@@ -198,6 +198,12 @@ pub enum LoadError {
         #[source]
         source: candle_core::Error,
     },
+    /// A shape that the GPU's kernels do not serve.
+    #[error("la GPU no puede calcular este modelo ({reason}): elija cpu")]
+    NotOnGpu {
+        /// What of the model, and what is served.
+        reason: String,
+    },
     /// The arithmetic library refused; no file should be able to bring this about.
     #[error("no se han podido preparar los pesos del modelo")]
     Compute(#[from] candle_core::Error),

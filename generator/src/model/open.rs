@@ -7,7 +7,7 @@ use std::sync::Arc;
 use candle_core::Device;
 
 use super::config::ModelConfig;
-use super::device::{available, device};
+use super::device::{available, device_for};
 use super::error::LoadError;
 use super::folder::Folder;
 use super::gguf::Gguf;
@@ -19,7 +19,7 @@ use super::tokenizer::ModelTokenizer;
 use super::weights::Weights;
 use super::{Model, last_name};
 use crate::compute::BLOCK_TOKENS;
-use crate::store::{Manifest, ManifestError, ManifestFile, digest_file};
+use crate::store::{Manifest, ManifestError, ManifestFile, digest_file, read_beside_weights};
 
 /// Tokens that end a turn whatever the configuration forgets to say.
 const TURN_ENDS: [&str; 2] = ["<|im_end|>", "<|eot_id|>"];
@@ -63,7 +63,7 @@ pub(super) fn open(path: &Path, options: &LoadOptions) -> Result<Model, LoadErro
         0 => context_tokens.next_multiple_of(BLOCK_TOKENS),
         tokens => tokens,
     };
-    let device = device(options.device)?;
+    let device = device_for(options.device, &config)?;
     let free = available(&device).min(options.memory_limit.unwrap_or(u64::MAX));
     let bytes = match &headers {
         Headers::Published(published) => published.bytes(&device),
@@ -215,19 +215,6 @@ fn window(config: &ModelConfig, options: &LoadOptions) -> Result<usize, LoadErro
     }
 }
 
-/// Files that are read where they are there, besides the weights.
-const SMALL_FILES: [&str; 9] = [
-    "config.json",
-    "generation_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "chat_template.jinja",
-    "chat_template.json",
-    "model.safetensors.index.json",
-    "adapter_config.json",
-    "adapter_model.safetensors.index.json",
-];
-
 /// Checks what is to be read against the manifests beside it, and gives its identity.
 fn digest(found: &Found, headers: &Headers, adapter: Option<&Path>) -> Result<String, LoadError> {
     let base = match (found, headers) {
@@ -253,8 +240,10 @@ fn digest_files(folder: &Path, weights: &[&str]) -> Result<String, LoadError> {
         Err(ManifestError::Missing) => return digest_loose(folder, weights),
         Err(other) => return Err(other.into()),
     };
-    let small = SMALL_FILES.iter().filter(|file| folder.join(file).exists());
-    for file in small.chain(weights) {
+    let small: Vec<&str> = read_beside_weights()
+        .filter(|file| folder.join(file).exists())
+        .collect();
+    for file in small.iter().chain(weights) {
         if !manifest.files.contains_key(*file) {
             let file = (*file).to_owned();
             return Err(ManifestError::Unlisted { file }.into());

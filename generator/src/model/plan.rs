@@ -1,7 +1,7 @@
 //! What a model will occupy, said before it is loaded.
 
 use super::config::ModelConfig;
-use crate::compute::BLOCK_TOKENS;
+use crate::compute::{BLOCK_TOKENS, partial_bytes};
 
 /// Rows of one step at most, for the estimate of the workspace, where nobody says.
 const STEP_ROWS: usize = 512;
@@ -17,7 +17,8 @@ pub struct MemoryPlan {
     pub weights: u64,
     /// Cache of keys and values.
     pub cache: u64,
-    /// Activations, logits, rotary table, tokenizer: an estimate from above.
+    /// Activations, partial results of attention, logits, rotary table, tokenizer: an estimate from
+    /// above.
     pub workspace: u64,
     /// Free on the device, or the limit set if that is less.
     pub available: u64,
@@ -80,6 +81,7 @@ impl MemoryPlan {
             .saturating_mul(wide(step_rows))
             .saturating_add(wide(config.vocab) * 4 * LOGIT_ROWS)
             .saturating_add(wide(context_tokens).saturating_mul(wide(config.head_dim) * 4))
+            .saturating_add(wide(partial_bytes(config.head_shape(), context_tokens)))
             .saturating_add(FIXED);
         Self {
             weights,

@@ -16,34 +16,35 @@ pub(super) const INDEX: &str = "model.safetensors.index.json";
 const SINGLE: &str = "model.safetensors";
 
 /// What a PEFT adapter is made of.
-const ADAPTER: [&str; 2] = ["adapter_config.json", "adapter_model.safetensors"];
+const ADAPTER: [&str; 2] = [ADAPTER_CONFIG, "adapter_model.safetensors"];
+const ADAPTER_CONFIG: &str = "adapter_config.json";
+const ADAPTER_INDEX: &str = "adapter_model.safetensors.index.json";
 
-/// What stands beside the weights and is taken where it is there.
-const BESIDE: [&str; 11] = [
-    "config.json",
-    "generation_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "chat_template.jinja",
-    "LICENSE",
-    "LICENSE.txt",
-    "LICENSE.md",
-    "NOTICE",
-];
+/// What says how a model is computed; a GGUF file says it itself.
+const CONFIG: &str = "config.json";
 
-/// What stands beside a GGUF file and is taken where it is there; the rest is inside it.
-const BESIDE_GGUF: [&str; 8] = [
+/// What stands beside the weights, a GGUF file's too, and is read where it is there.
+const BESIDE: [&str; 5] = [
     "generation_config.json",
     "tokenizer.json",
     "tokenizer_config.json",
     "chat_template.jinja",
-    "LICENSE",
-    "LICENSE.txt",
-    "LICENSE.md",
-    "NOTICE",
+    "chat_template.json",
 ];
+
+/// What is taken along and never read: the terms of the licence.
+const TERMS: [&str; 4] = ["LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE"];
+
+/// What is taken along and never read: `tokenizer.json` says the same, but other programs that are
+/// given the folder look for it.
+const FOR_OTHERS: [&str; 2] = ["special_tokens_map.json", "added_tokens.json"];
+
+/// Whatever is read besides weights, where it is there, so that it must stand in the manifest:
+/// loading and `models verify` both go by this list.
+pub(crate) fn read_beside_weights() -> impl Iterator<Item = &'static str> {
+    let others = [CONFIG, INDEX, ADAPTER_CONFIG, ADAPTER_INDEX];
+    others.into_iter().chain(BESIDE)
+}
 
 /// Endings of weights that are pickled Python objects.
 const PICKLED: [&str; 6] = [".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"];
@@ -120,26 +121,33 @@ fn gguf(names: &BTreeSet<String>, weights: &str) -> Result<BTreeSet<String>, Sto
             "{weights} es parte de un GGUF partido: únalo antes con «llama-gguf-split --merge»"
         )));
     }
-    let mut files: BTreeSet<String> = BESIDE_GGUF
-        .iter()
-        .filter(|name| names.contains(**name))
-        .map(|name| (*name).to_owned())
-        .collect();
+    let mut files = those_of(names, BESIDE.iter().chain(&TERMS));
     files.insert(weights.to_owned());
     Ok(files)
 }
 
 fn beside(names: &BTreeSet<String>) -> Result<BTreeSet<String>, StoreError> {
-    for needed in ["config.json", "tokenizer.json"] {
+    for needed in [CONFIG, "tokenizer.json"] {
         if !names.contains(needed) {
             return Err(no_model(&format!("falta {needed}")));
         }
     }
-    Ok(BESIDE
+    let taken = [CONFIG]
         .iter()
+        .chain(&BESIDE)
+        .chain(&TERMS)
+        .chain(&FOR_OTHERS);
+    Ok(those_of(names, taken))
+}
+
+fn those_of<'a>(
+    names: &BTreeSet<String>,
+    taken: impl Iterator<Item = &'a &'a str>,
+) -> BTreeSet<String> {
+    taken
         .filter(|name| names.contains(**name))
         .map(|name| (*name).to_owned())
-        .collect())
+        .collect()
 }
 
 /// The shards that an index names.
@@ -172,8 +180,9 @@ fn shards(index: &str) -> Result<BTreeSet<String>, StoreError> {
 
 /// Whether a file would be read as part of a model, so that it must stand in the manifest.
 pub(super) fn is_read(name: &str) -> bool {
-    let small = BESIDE.contains(&name) && !name.starts_with("LICENSE") && name != "NOTICE";
-    small || name == INDEX || name.ends_with(".safetensors") || name.ends_with(".gguf")
+    read_beside_weights().any(|read| read == name)
+        || name.ends_with(".safetensors")
+        || name.ends_with(".gguf")
 }
 
 fn no_model(reason: &str) -> StoreError {
@@ -258,6 +267,26 @@ mod tests {
         );
         assert!(check(&several, None, Some("m.Q5_0.gguf")).is_err());
         assert!(check(&["m-00001-of-00002.gguf"], None, None).is_err());
+    }
+
+    #[test]
+    fn what_the_loader_reads_is_taken_and_what_it_does_not_read_is_not_checked() {
+        let mut there: Vec<&str> = read_beside_weights()
+            .filter(|name| *name != INDEX && !name.starts_with("adapter"))
+            .collect();
+        there.extend(TERMS);
+        there.push("special_tokens_map.json");
+        there.push(SINGLE);
+        there.sort_unstable();
+        assert_eq!(check(&there, None, None).unwrap(), there.join(" "));
+        assert!(there.contains(&"chat_template.json"));
+        there.retain(|name| ![CONFIG, SINGLE, "special_tokens_map.json"].contains(name));
+        there.push("m.gguf");
+        there.sort_unstable();
+        assert_eq!(check(&there, None, None).unwrap(), there.join(" "));
+        let unread = TERMS.iter().chain(&FOR_OTHERS);
+        assert!(unread.copied().all(|name| !is_read(name)));
+        assert!(read_beside_weights().chain(ADAPTER).all(is_read));
     }
 
     #[test]

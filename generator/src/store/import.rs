@@ -187,6 +187,15 @@ fn look(folder: &Path, wanted: Option<&str>) -> Result<Found, StoreError> {
             });
         }
     };
+    if let (Some(manifest), Some(wanted)) = (&manifest, wanted)
+        && !manifest.files.contains_key(wanted)
+    {
+        let file = wanted.to_owned();
+        return Err(StoreError::Manifest {
+            name: shown(folder),
+            source: ManifestError::Unlisted { file },
+        });
+    }
     let chosen: BTreeSet<String> = match &manifest {
         Some(manifest) => manifest
             .files

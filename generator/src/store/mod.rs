@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use choose::read_beside_weights;
 pub(crate) use digest::digest_file;
 pub use error::StoreError;
 pub use import::ImportRequest;

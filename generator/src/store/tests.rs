@@ -118,7 +118,7 @@ fn the_same_model_again_changes_nothing_and_another_does_not_take_its_name() {
 #[test]
 fn a_changed_missing_longer_or_added_file_is_named_with_both_digests() {
     type Change = fn(&Path);
-    let cases: [(Change, &str); 4] = [
+    let cases: [(Change, &str); 6] = [
         (
             |folder| fs::write(folder.join("model.safetensors"), safetensors(5_000, 9)).unwrap(),
             "model.safetensors",
@@ -134,6 +134,14 @@ fn a_changed_missing_longer_or_added_file_is_named_with_both_digests() {
         (
             |folder| fs::write(folder.join("chat_template.jinja"), b"x").unwrap(),
             "chat_template.jinja",
+        ),
+        (
+            |folder| fs::write(folder.join("chat_template.json"), b"{}").unwrap(),
+            "chat_template.json",
+        ),
+        (
+            |folder| fs::write(folder.join("adapter_config.json"), b"{}").unwrap(),
+            "adapter_config.json",
         ),
     ];
     for (change, file) in cases {
@@ -292,6 +300,23 @@ fn a_model_that_comes_from_another_sistole_must_be_what_its_manifest_says() {
     let expected = &first.model.manifest.files["model.safetensors"].sha256;
     assert!(refused.to_string().contains(expected), "{refused}");
     assert!(fresh.seen().is_empty());
+}
+
+#[test]
+fn a_file_asked_for_by_name_is_that_file_or_nothing_where_a_manifest_came_along() {
+    let (here, there) = (Place::new(), Place::new());
+    let folder = there.folder.path().join("came");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("a.gguf"), b"GGUF\x03\0\0\0rest").unwrap();
+    there.import(&folder.join("a.gguf"), None).unwrap();
+    let carried = there.models().join("a");
+    fs::write(carried.join("b.gguf"), b"GGUF\x03\0\0\0other").unwrap();
+    let refused = here.import(&carried.join("b.gguf"), None).unwrap_err();
+    assert_eq!(refused.code(), "model_mismatch");
+    assert!(refused.to_string().contains("b.gguf"), "{refused}");
+    assert!(here.seen().is_empty());
+    let brought = here.import(&carried.join("a.gguf"), None).unwrap();
+    assert!(brought.model.manifest.files.contains_key("a.gguf"));
 }
 
 #[test]

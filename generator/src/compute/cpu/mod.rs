@@ -22,6 +22,7 @@ use candle_core::{CpuStorage, Layout, Result};
 use half::f16;
 
 pub(super) use attend::attend;
+pub(crate) use attend::partial_bytes;
 pub(super) use choose::choose;
 pub(super) use elementwise::{add_rms_norm, rms_norm, silu_mul};
 pub(super) use linear::{Part, linear};

@@ -47,6 +47,8 @@ pub(super) use merge::merge;
 pub(crate) use plan::PlanOnDevice;
 #[cfg(feature = "cuda")]
 pub(super) use rows::{add_rms_norm, gather, rms_norm, rotate_and_store, silu_mul};
+#[cfg(feature = "cuda")]
+pub(crate) use shape::not_served;
 
 #[cfg(test)]
 mod tests {

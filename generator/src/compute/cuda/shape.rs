@@ -139,10 +139,34 @@ pub(super) fn attention_fits(shape: HeadShape) -> bool {
     matches!(shape.head_dim, 64 | 128) && shape.group() <= TILE
 }
 
+/// What of a model with such heads and widths the kernels do not serve, in words for people; `None`
+/// where they serve all of it. What is refused here would load and then fail at the first step.
+pub(crate) fn not_served(shape: HeadShape, hidden: usize, intermediate: usize) -> Option<String> {
+    if !attention_fits(shape) {
+        return Some(format!(
+            "sus cabezas de atención son de {} en grupos de {}, y se admiten de 64 o 128 en grupos de hasta {TILE}",
+            shape.head_dim,
+            shape.group()
+        ));
+    }
+    if norm_threads(hidden).is_none() {
+        return Some(format!(
+            "sus filas son de {hidden}, y se admiten múltiplos de 8 hasta {MOST_COLUMNS}"
+        ));
+    }
+    // As `rows::silu_mul` moves them, eight at a time.
+    (!intermediate.is_multiple_of(8)).then(|| {
+        format!("sus filas intermedias son de {intermediate}, y se admiten múltiplos de 8")
+    })
+}
+
 /// Bytes of shared memory of the prefill kernel: two tiles each of keys and values, bf16.
 pub(super) fn prefill_shared_bytes(head_dim: usize) -> usize {
     4 * TILE * head_dim * 2
 }
+
+/// Columns of the longest row that is normalised: four loads of eight for each of 1024 threads.
+const MOST_COLUMNS: usize = 4 * 8 * 1024;
 
 /// Threads that normalise one row of `columns` values, eight to a load, up to four loads a thread.
 pub(super) fn norm_threads(columns: usize) -> Option<usize> {
@@ -310,9 +334,36 @@ mod tests {
         assert_eq!(norm_threads(576), Some(96));
         assert_eq!(norm_threads(4096), Some(512));
         assert_eq!(norm_threads(8192), Some(1024));
-        assert_eq!(norm_threads(32_768), Some(1024));
-        assert_eq!(norm_threads(32_776), None);
+        assert_eq!(norm_threads(MOST_COLUMNS), Some(1024));
+        assert_eq!(norm_threads(MOST_COLUMNS + 8), None);
         assert_eq!(norm_threads(100), None);
+    }
+
+    #[test]
+    fn a_model_the_kernels_do_not_serve_is_known_by_its_shape() {
+        let heads = |heads, kv_heads, head_dim| HeadShape {
+            heads,
+            kv_heads,
+            head_dim,
+        };
+        for (shape, hidden, intermediate) in [
+            (ALIA, 8192, 24_576),
+            (heads(9, 3, 64), 576, 1536),
+            (heads(64, 1, 64), 2048, 5632),
+        ] {
+            assert_eq!(not_served(shape, hidden, intermediate), None, "{shape:?}");
+        }
+        for (shape, hidden, intermediate, named) in [
+            (heads(32, 32, 80), 2560, 6912, "80"),
+            (heads(32, 8, 96), 3072, 8192, "96"),
+            (heads(65, 1, 64), 4160, 8192, "65"),
+            (heads(16, 16, 64), 1028, 8192, "1028"),
+            (heads(16, 16, 64), 65_536, 8192, "65536"),
+            (heads(16, 16, 64), 1024, 4100, "4100"),
+        ] {
+            let reason = not_served(shape, hidden, intermediate).unwrap();
+            assert!(reason.contains(named), "{reason}");
+        }
     }
 
     #[test]

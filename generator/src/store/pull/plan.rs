@@ -12,7 +12,7 @@ use super::super::names::{Repository, model_name};
 use super::super::preset::{Preset, preset, presets};
 use super::super::{Brought, ModelStore, StoreProgress};
 use super::hub::{Hub, Listing, RemoteFile};
-use super::transfer::fetch;
+use super::transfer::{Target, fetch};
 use super::{PullPlan, PullRequest};
 
 /// Where downloads lie until they are whole: `.pull/NAME/COMMIT/`.
@@ -59,7 +59,7 @@ impl ModelStore {
             revision: listing.revision,
             license,
             files: remote.iter().map(|file| file.name.clone()).collect(),
-            bytes: remote.iter().filter_map(|file| file.bytes).sum(),
+            bytes: bytes_of(remote.iter()),
             present,
             notes: preset.map_or_else(Vec::new, |preset| notes(preset, &listing.license, &remote)),
             hub,
@@ -96,7 +96,11 @@ impl ModelStore {
             let address = plan
                 .hub
                 .address(&plan.repository, &plan.revision, &file.name);
-            let came = fetch(&plan.hub, file, &address, &folder, &mut |bytes| {
+            let place = Target {
+                folder: &folder,
+                reserve_bytes: self.reserve_bytes(),
+            };
+            let came = fetch(&plan.hub, file, &address, place, &mut |bytes| {
                 progress(StoreProgress {
                     file: &file.name,
                     done: done + bytes,
@@ -176,14 +180,21 @@ fn same_names(manifest: &Manifest, remote: &[RemoteFile]) -> bool {
             .all(|file| manifest.files.contains_key(&file.name))
 }
 
+/// As far as the hub tells, and it may tell anything.
+fn bytes_of<'a>(files: impl Iterator<Item = &'a RemoteFile>) -> u64 {
+    files
+        .filter_map(|file| file.bytes)
+        .fold(0, u64::saturating_add)
+}
+
 /// What differs from what the preset expects.
 fn notes(preset: &Preset, license: &str, remote: &[RemoteFile]) -> Vec<String> {
     let mut notes = Vec::new();
-    let weights: u64 = remote
-        .iter()
-        .filter(|file| file.name.ends_with(".safetensors"))
-        .filter_map(|file| file.bytes)
-        .sum();
+    let weights = bytes_of(
+        remote
+            .iter()
+            .filter(|file| file.name.ends_with(".safetensors")),
+    );
     let expected = preset.expected.weight_bytes;
     if weights.abs_diff(expected) > expected / 100 * TOLERANCE {
         notes.push(format!(

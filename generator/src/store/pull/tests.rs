@@ -14,6 +14,8 @@ use super::super::digest::digest_reader;
 use super::super::tests::safetensors;
 use super::super::{Brought, ModelStore, StoreError};
 use super::PullRequest;
+use super::hub::{Hub, RemoteFile};
+use super::transfer::{Target, fetch};
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -32,6 +34,10 @@ struct Mood {
     lies: bool,
     /// Sends files from another port, as a hub with a store of its own does.
     redirects: bool,
+    /// Tells no lengths in its list.
+    lengthless: bool,
+    /// Says of every file that it is so long; 0: says nothing.
+    announces: Option<u64>,
     /// The list of files is this text.
     list: Option<&'static str>,
 }
@@ -125,6 +131,9 @@ fn serve(
                 if mood.lies {
                     digest = "0".repeat(64);
                 }
+                if mood.lengthless {
+                    return json!({"rfilename": name});
+                }
                 json!({
                     "rfilename": name,
                     "size": bytes.len(),
@@ -158,7 +167,23 @@ fn serve(
     } else {
         "200 OK".to_owned()
     };
-    answer(stream, &head, &bytes[start..], cut);
+    match mood.announces {
+        Some(length) => announced(stream, &bytes[start..], length),
+        None => answer(stream, &head, &bytes[start..], cut),
+    }
+}
+
+/// All of a file, under a length of the hub's own making or none.
+fn announced(mut stream: &TcpStream, body: &[u8], length: u64) {
+    let length = match length {
+        0 => String::new(),
+        length => format!("content-length: {length}\r\n"),
+    };
+    let _ = write!(
+        stream,
+        "HTTP/1.1 200 OK\r\n{length}connection: close\r\n\r\n"
+    )
+    .and_then(|()| stream.write_all(body));
 }
 
 fn answer(mut stream: &TcpStream, head: &str, body: &[u8], cut: Option<usize>) {
@@ -500,6 +525,64 @@ fn a_download_needs_room_for_what_is_missing_and_keeps_what_came() {
     assert_eq!(refused.code(), "no_space");
     place.pull(&from(&hub)).unwrap();
     place.must_be_whole(&hub);
+}
+
+#[test]
+fn a_file_whose_length_comes_with_it_needs_room_too() {
+    let mood = Mood {
+        lengthless: true,
+        announces: Some(1 << 60),
+        ..Mood::default()
+    };
+    let hub = FakeHub::start(files(), mood);
+    let place = Place::new();
+    let refused = place.pull(&from(&hub)).unwrap_err();
+    assert_eq!(refused.code(), "no_space", "{refused}");
+    assert!(place.store().list().unwrap().is_empty());
+}
+
+#[test]
+fn a_file_of_no_stated_length_leaves_the_space_to_keep_free() {
+    let mood = Mood {
+        announces: Some(0),
+        ..Mood::default()
+    };
+    let hub = FakeHub::start(files(), mood);
+    let file = RemoteFile {
+        name: "model.safetensors".to_owned(),
+        bytes: None,
+        sha256: None,
+    };
+    let asked = Hub::new(&from(&hub)).unwrap();
+    let address = asked.address("aina/mini", COMMIT, &file.name);
+    let bring = |reserve_bytes| {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Target {
+            folder: folder.path(),
+            reserve_bytes,
+        };
+        fetch(&asked, &file, &address, place, &mut |_| {})
+    };
+    assert_eq!(bring(u64::MAX / 2).unwrap_err().code(), "no_space");
+    assert_eq!(
+        bring(0).unwrap().bytes,
+        files()["model.safetensors"].len() as u64
+    );
+}
+
+#[test]
+fn lengths_beyond_any_disk_are_added_up_to_no_room() {
+    let list = r#"{"sha":"0123456789abcdef0123456789abcdef01234567","siblings":[
+        {"rfilename":"config.json","size":18446744073709551615},
+        {"rfilename":"tokenizer.json","size":18446744073709551615},
+        {"rfilename":"model.safetensors","size":3}]}"#;
+    let mood = Mood {
+        list: Some(list),
+        ..Mood::default()
+    };
+    let hub = FakeHub::start(files(), mood);
+    let refused = Place::new().pull(&from(&hub)).unwrap_err();
+    assert_eq!(refused.code(), "no_space", "{refused}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use ureq::Body;
 use ureq::http::{Response, header};
 
 use super::super::digest::{FileDigest, digest_file, hex, is_sha256};
-use super::super::disk::write_failure;
+use super::super::disk::{room_for, write_failure};
 use super::super::error::StoreError;
 use super::super::weights;
 use super::hub::{Hub, RemoteFile, Trouble, pause};
@@ -20,12 +20,30 @@ const TRIES: u32 = 5;
 /// Bytes read at a time.
 const CHUNK: usize = 256 << 10;
 
+/// Bytes between two looks at the disk while a file of unknown length comes.
+const LOOK_BYTES: u64 = 64 << 20;
+
+/// Where a file goes, and how much must stay free there.
+#[derive(Clone, Copy)]
+pub(super) struct Target<'a> {
+    pub(super) folder: &'a Path,
+    pub(super) reserve_bytes: u64,
+}
+
+impl Target<'_> {
+    /// # Errors
+    /// [`StoreError::NoSpace`] where less than the reserve would stay free.
+    fn room_for(self, bytes: u64) -> Result<(), StoreError> {
+        room_for(self.folder, bytes, self.reserve_bytes, true)
+    }
+}
+
 /// A file on its way.
 struct Transfer<'a> {
     hub: &'a Hub,
     remote: &'a RemoteFile,
     address: &'a str,
-    folder: &'a Path,
+    place: Target<'a>,
     part: PathBuf,
     file: File,
     hasher: Sha256,
@@ -35,7 +53,7 @@ struct Transfer<'a> {
     progress: &'a mut dyn FnMut(u64),
 }
 
-/// Downloads a file into `folder` under its name, and gives the digest of what came. `progress` is
+/// Downloads a file into the folder of `place` under its name, and gives the digest of what came. `progress` is
 /// told how many bytes of the file are there.
 ///
 /// # Errors
@@ -45,9 +63,10 @@ pub(super) fn fetch(
     hub: &Hub,
     remote: &RemoteFile,
     address: &str,
-    folder: &Path,
+    place: Target<'_>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<FileDigest, StoreError> {
+    let folder = place.folder;
     let target = folder.join(&remote.name);
     if target.exists() {
         // An earlier run ended after this file. What the disk did to it since is not known.
@@ -63,7 +82,7 @@ pub(super) fn fetch(
         fs::remove_file(&target).map_err(|error| StoreError::io(&remote.name, error))?;
     }
     let part = folder.join(format!("{}.part", remote.name));
-    let mut transfer = Transfer::begin(hub, remote, address, folder, part, progress)?;
+    let mut transfer = Transfer::begin(hub, remote, address, place, part, progress)?;
     transfer.run()?;
     let came = transfer.end()?;
     fs::rename(folder.join(format!("{}.part", remote.name)), &target)
@@ -85,11 +104,11 @@ impl<'a> Transfer<'a> {
         hub: &'a Hub,
         remote: &'a RemoteFile,
         address: &'a str,
-        folder: &'a Path,
+        place: Target<'a>,
         part: PathBuf,
         progress: &'a mut dyn FnMut(u64),
     ) -> Result<Self, StoreError> {
-        let failed = |error| write_failure(&remote.name, folder, true, error);
+        let failed = |error| write_failure(&remote.name, place.folder, true, error);
         let mut file = OpenOptions::new()
             .read(true)
             .append(true)
@@ -121,7 +140,7 @@ impl<'a> Transfer<'a> {
             hub,
             remote,
             address,
-            folder,
+            place,
             part,
             file,
             hasher,
@@ -181,6 +200,10 @@ impl<'a> Transfer<'a> {
             _ => return Err(self.hub.nonsense("no manda el fichero").into()),
         };
         let expected = self.remote.bytes.or(total);
+        // The list may not have said how long the file is: then no room was kept for it.
+        if let Some(expected) = expected {
+            self.place.room_for(expected.saturating_sub(self.have))?;
+        }
         self.receive(response, expected)
     }
 
@@ -188,7 +211,12 @@ impl<'a> Transfer<'a> {
     fn receive(&mut self, response: Response<Body>, expected: Option<u64>) -> Result<(), Trouble> {
         let mut body = response.into_body().into_reader();
         let mut chunk = vec![0; CHUNK];
+        let mut look_at = self.have;
         loop {
+            if expected.is_none() && self.have >= look_at {
+                self.place.room_for(LOOK_BYTES)?;
+                look_at = self.have + LOOK_BYTES;
+            }
             let read = match body.read(&mut chunk) {
                 Ok(0) => break,
                 Ok(read) => read,
@@ -202,7 +230,7 @@ impl<'a> Transfer<'a> {
             if let Err(error) = self.file.write_all(&chunk[..read]) {
                 // Part of the chunk may stand in the file and is not hashed.
                 let _ = self.file.set_len(self.have);
-                let failure = write_failure(&self.remote.name, self.folder, true, error);
+                let failure = write_failure(&self.remote.name, self.place.folder, true, error);
                 return Err(failure.into());
             }
             self.hasher.update(&chunk[..read]);
@@ -231,7 +259,7 @@ impl<'a> Transfer<'a> {
     fn end(&mut self) -> Result<FileDigest, StoreError> {
         self.file
             .sync_all()
-            .map_err(|error| write_failure(&self.remote.name, self.folder, true, error))?;
+            .map_err(|error| write_failure(&self.remote.name, self.place.folder, true, error))?;
         let came = FileDigest {
             sha256: hex(&self.hasher.clone().finalize()),
             bytes: self.have,

@@ -18,11 +18,17 @@ use kernel::{finish, kernel_bytes, merge, partial_size, piece, sees};
 /// Positions whose softmax is computed at once.
 const CHUNK_TOKENS: usize = 4 * BLOCK_TOKENS;
 
+/// Bytes of partial results that are held at once: chunks enough for all threads, and no more memory
+/// for a longer past.
+const PARTIAL_BYTES: usize = 16 << 20;
+
 /// Queries (rows times heads of a group) that share the conversion of a block.
 const TILE_QUERIES: usize = 48;
 
 thread_local! {
     static SCRATCH: std::cell::Cell<Scratch> = const { std::cell::Cell::new(Scratch::new()) };
+    /// Partial results, kept from layer to layer by the thread that shares the work out.
+    static PARTIALS: std::cell::Cell<Scratch> = const { std::cell::Cell::new(Scratch::new()) };
 }
 
 /// Some rows of a sequence and the queries of one group of heads.
@@ -44,6 +50,44 @@ impl Unit<'_> {
     fn chunks(&self) -> usize {
         self.context().div_ceil(CHUNK_TOKENS)
     }
+
+    /// Bytes of the partial results of all its chunks.
+    fn partial_bytes(&self, shape: HeadShape) -> usize {
+        self.chunks() * self.rows * shape.group() * partial_size(shape) * size_of::<f32>()
+    }
+}
+
+/// The most bytes that partial results take while pasts of up to `context` tokens are read.
+pub(crate) fn partial_bytes(shape: HeadShape, context: usize) -> usize {
+    let queries = tile_rows(shape) * shape.group();
+    let unit = context.div_ceil(CHUNK_TOKENS) * queries * partial_size(shape) * size_of::<f32>();
+    unit.max(PARTIAL_BYTES)
+}
+
+/// Rows whose queries share the conversion of a block.
+fn tile_rows(shape: HeadShape) -> usize {
+    (TILE_QUERIES / shape.group()).max(1)
+}
+
+/// Cuts the units into runs whose partial results fit into `most` bytes; a unit that needs more goes
+/// alone.
+fn waves<'u, 'a>(
+    units: &'u [Unit<'a>],
+    shape: HeadShape,
+    most: usize,
+) -> impl Iterator<Item = &'u [Unit<'a>]> {
+    let mut rest = units;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fit = |unit: &&Unit<'_>| {
+            bytes += unit.partial_bytes(shape);
+            bytes <= most
+        };
+        let count = rest.iter().take_while(fit).count().max(1);
+        let (wave, others) = rest.split_at_checked(count)?;
+        rest = others;
+        Some(wave)
+    })
 }
 
 /// What all units read.
@@ -74,13 +118,26 @@ pub(super) fn on(
     keys: &[f16],
     values: &[f16],
 ) -> Vec<f32> {
+    within(PARTIAL_BYTES, isa, plan, shape, q, keys, values)
+}
+
+/// As [`on`], with partial results of about `most` bytes at once.
+pub(super) fn within(
+    most: usize,
+    isa: Isa,
+    plan: &StepPlan,
+    shape: HeadShape,
+    q: &[f32],
+    keys: &[f16],
+    values: &[f16],
+) -> Vec<f32> {
     let common = Common {
         shape,
         q,
         keys,
         values,
     };
-    let tile = (TILE_QUERIES / shape.group()).max(1);
+    let tile = tile_rows(shape);
     let mut units = Vec::new();
     for span in &plan.spans {
         for first in (0..span.rows).step_by(tile) {
@@ -106,7 +163,9 @@ pub(super) fn on(
         filled(q.len(), |out: *mut f32| {
             let out = Shared::new(out);
             if enough && units.len() < 4 * threads() && pieces > units.len() {
-                in_pieces(isa, &common, &units, pieces, out);
+                for wave in waves(&units, shape, most) {
+                    in_pieces(isa, &common, wave, out);
+                }
             } else {
                 parallel(units.len(), enough, |range| {
                     for unit in &units[range] {
@@ -123,10 +182,10 @@ pub(super) fn on(
 }
 
 /// Chunks in parallel, then their merges.
-fn in_pieces(isa: Isa, common: &Common<'_>, units: &[Unit<'_>], pieces: usize, out: Shared<f32>) {
+fn in_pieces(isa: Isa, common: &Common<'_>, units: &[Unit<'_>], out: Shared<f32>) {
     let group = common.shape.group();
     let size = partial_size(common.shape);
-    let mut list = Vec::with_capacity(pieces);
+    let mut list = Vec::new();
     let mut starts = Vec::with_capacity(units.len());
     let mut total = 0;
     for (index, unit) in units.iter().enumerate() {
@@ -136,7 +195,7 @@ fn in_pieces(isa: Isa, common: &Common<'_>, units: &[Unit<'_>], pieces: usize, o
             total += unit.rows * group * size;
         }
     }
-    let mut memory = Scratch::new();
+    let mut memory = PARTIALS.replace(Scratch::new());
     let partials = Shared::new(memory.bytes(total * 4).cast::<f32>());
     parallel(list.len(), true, |range| {
         for &(index, chunk, at) in &list[range] {
@@ -160,6 +219,7 @@ fn in_pieces(isa: Isa, common: &Common<'_>, units: &[Unit<'_>], pieces: usize, o
             out,
         });
     }
+    PARTIALS.set(memory);
 }
 
 /// One unit from beginning to end.
@@ -255,5 +315,49 @@ impl Work for Merge<'_> {
                 finish::<L>(common, unit, query, state, self.out);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partial_results_of_any_past_stay_within_their_bound_and_no_unit_is_left_out() {
+        // Salamandra-7B: four queries share a key head.
+        let shape = HeadShape {
+            heads: 32,
+            kv_heads: 8,
+            head_dim: 128,
+        };
+        for context in [200, 8_192, 32_768, 262_144] {
+            let span = Span {
+                first_row: 0,
+                rows: 12,
+                context,
+                blocks: Vec::new(),
+            };
+            let units: Vec<Unit<'_>> = (0..61)
+                .map(|kv_head| Unit {
+                    span: &span,
+                    kv_head,
+                    first: 0,
+                    rows: 12,
+                })
+                .collect();
+            let mut next = 0;
+            for wave in waves(&units, shape, PARTIAL_BYTES) {
+                let bytes: usize = wave.iter().map(|unit| unit.partial_bytes(shape)).sum();
+                assert!(bytes <= partial_bytes(shape, context), "{bytes} {context}");
+                for unit in wave {
+                    assert_eq!(unit.kv_head, next);
+                    next += 1;
+                }
+            }
+            assert_eq!(next, units.len());
+        }
+        assert_eq!(partial_bytes(shape, 8_192), PARTIAL_BYTES);
+        assert!(partial_bytes(shape, 262_144) < 4 * PARTIAL_BYTES);
+        assert_eq!(waves(&[], shape, 1).count(), 0);
     }
 }

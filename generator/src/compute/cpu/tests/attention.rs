@@ -247,6 +247,28 @@ fn a_row_is_the_same_to_the_bit_whole_in_chunks_in_a_batch_and_on_all_instructio
 }
 
 #[test]
+fn a_row_is_the_same_to_the_bit_however_little_is_held_at_once() {
+    let sequences = Sequences::new(SMOL, &[400]);
+    let plan = sequences.plan(&[(0, 0, 400)]);
+    let table = table(64);
+    let (style, layer) = (RotaryStyle::Halves, &sequences.layer);
+    rotate_and_store(&sequences.rows[0], &table, style, &plan, layer, SMOL).unwrap();
+    let (keys, values) = sequences.contents();
+    let plan = sequences.plan(&[(0, 399, 400)]);
+    let q = super::values(7, 9 * 64);
+    let bits = |most: usize, isa: Isa| -> Vec<u32> {
+        let out = attend::within(most, isa, &plan.plan, SMOL, &q, &keys, &values);
+        out.iter().map(|v| v.to_bits()).collect()
+    };
+    let together = bits(usize::MAX, Isa::Scalar);
+    for isa in Isa::all() {
+        for most in [0, 10_000, usize::MAX] {
+            assert!(bits(most, isa) == together, "{most} on {isa:?}");
+        }
+    }
+}
+
+#[test]
 fn both_rotary_styles_are_the_plain_formula() {
     for head_dim in [64, 80, 128, 6] {
         for style in [RotaryStyle::Halves, RotaryStyle::Pairs] {
