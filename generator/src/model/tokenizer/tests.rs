@@ -341,7 +341,12 @@ fn a_long_text_of_characters_the_vocabulary_lacks_is_read_to_its_end() {
         let text = format!("{}a", "ñ一a".repeat(20_000));
         let ids = tokenizer.encode_text(&text).unwrap();
         assert_eq!(ids, vec![1 - id as u32; 20_001]);
-        assert!(tokenizer.encode_text(&"ñ".repeat(20_000)).unwrap().is_empty());
+        assert!(
+            tokenizer
+                .encode_text(&"ñ".repeat(20_000))
+                .unwrap()
+                .is_empty()
+        );
     }
 }
 
