@@ -133,12 +133,13 @@ proptest! {
             lying_tokenizer(fixture("llama").join("tokenizer.json")),
         ],
     ) {
-        let folder = assembled(&LLAMA);
-        std::fs::write(folder.path().join("tokenizer.json"), &bytes).unwrap();
-        let _ = Model::open(folder.path(), &on_cpu());
-        let folder = assembled(&[("llama-q8_0", "model.gguf")]);
-        std::fs::write(folder.path().join("tokenizer.json"), bytes).unwrap();
-        let _ = Model::open(folder.path(), &on_cpu());
+        for files in [&LLAMA[..], &[("llama-q8_0", "model.gguf")]] {
+            let folder = assembled(files);
+            std::fs::write(folder.path().join("tokenizer.json"), &bytes).unwrap();
+            if let Ok(model) = Model::open(folder.path(), &on_cpu()) {
+                let _ = model.tokenizer.encode_template("<|im_start|>Dé 5 mg\n<|im_end|> es");
+            }
+        }
     }
 
     #[test]

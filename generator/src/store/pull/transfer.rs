@@ -53,8 +53,8 @@ struct Transfer<'a> {
     progress: &'a mut dyn FnMut(u64),
 }
 
-/// Downloads a file into the folder of `place` under its name, and gives the digest of what came. `progress` is
-/// told how many bytes of the file are there.
+/// Downloads a file into the folder of `place` under its name, and gives the digest of what came.
+/// `progress` is told how many bytes of the file are there.
 ///
 /// # Errors
 /// [`StoreError::Mismatch`] where what came is not what the hub states, [`StoreError::Damaged`],

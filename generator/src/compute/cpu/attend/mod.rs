@@ -4,7 +4,7 @@
 //! The past of a query is cut at multiples of [`CHUNK_TOKENS`] positions. Each chunk gives a partial
 //! softmax (greatest score, sum, weighted values), and these are merged in order. A long past of few
 //! queries is computed chunk by chunk in parallel, many queries tile by tile; the arithmetic of a
-//! query is the same, so neither rows nor threads change a bit of it.
+//! query is the same, so neither rows nor threads nor how much is held at once change a bit of it.
 
 mod kernel;
 
