@@ -112,6 +112,19 @@ impl Analyzer {
         words::is_general_key(key)
     }
 
+    /// Whether a folded word negates or excepts in any of the languages: a paper tagged Galician
+    /// may hold sentences in Spanish, and its «no» is no less a «no».
+    #[must_use]
+    pub fn negates(&self, folded: &str) -> bool {
+        words::negates_anywhere(folded)
+    }
+
+    /// Whether a folded word is only grammar in some language, and negates in none.
+    #[must_use]
+    pub fn is_grammar(&self, folded: &str) -> bool {
+        words::is_grammar_anywhere(folded)
+    }
+
     /// What a question asks about, in the order asked. Its abbreviations, drug names and
     /// expressions are matched with the pack's, the longest first, each with its other forms.
     #[must_use]
@@ -291,6 +304,19 @@ mod tests {
                 "{word}"
             );
         }
+    }
+
+    #[test]
+    fn a_word_of_negation_is_one_whatever_language_the_paper_is_tagged_with() {
+        for word in ["no", "sin", "sense", "gabe", "ez", "non", "sen", "without"] {
+            assert!(analyzer().negates(word), "{word}");
+            assert!(!analyzer().is_grammar(word), "{word}");
+        }
+        for word in ["la", "els", "eta", "unha", "the"] {
+            assert!(analyzer().is_grammar(word), "{word}");
+            assert!(!analyzer().negates(word), "{word}");
+        }
+        assert!(!analyzer().is_grammar("bisoprolol"));
     }
 
     #[test]

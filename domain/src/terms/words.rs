@@ -156,6 +156,21 @@ pub(crate) fn word_role(folded: &str, language: Language) -> WordRole {
     listed.copied().unwrap_or(WordRole::Content)
 }
 
+/// Whether a folded word negates or excepts in any of the languages.
+pub(super) fn negates_anywhere(folded: &str) -> bool {
+    Language::ALL
+        .iter()
+        .any(|language| word_role(folded, *language) == WordRole::Negation)
+}
+
+/// Whether a folded word is grammar in any of the languages and negates in none.
+pub(super) fn is_grammar_anywhere(folded: &str) -> bool {
+    let in_one = Language::ALL
+        .iter()
+        .any(|language| word_role(folded, *language) == WordRole::Function);
+    in_one && !negates_anywhere(folded)
+}
+
 /// The words of grammar and negation of each language.
 pub(crate) fn grammar_words() -> impl Iterator<Item = (Language, &'static str)> {
     let all = FUNCTION.iter().chain(NEGATION.iter());

@@ -18,7 +18,7 @@ mod wording;
 
 pub use answer::answer;
 pub use config::ExtractiveConfig;
-pub(crate) use cues::opens_a_list;
+pub(crate) use cues::{note_mark, opens_a_list, opens_an_exception, points_back};
 pub use draft::draft;
 pub(crate) use drugs::Drugs;
 pub(crate) use relevance::Relevance;

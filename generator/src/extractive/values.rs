@@ -26,6 +26,16 @@ impl Stated {
             && self.high_open == other.high_open
     }
 
+    /// Whether it is a bare number.
+    pub(crate) fn is_point(&self) -> bool {
+        self.is_point
+    }
+
+    /// Whether it has one end alone: «> 6,0».
+    pub(crate) fn is_open(&self) -> bool {
+        self.low.is_infinite() || self.high.is_infinite()
+    }
+
     fn contains(&self, value: f64) -> bool {
         let above = if self.low_open {
             value > self.low
@@ -121,59 +131,164 @@ fn same_unit(one: &str, other: &str) -> bool {
 }
 
 /// Comparisons in words, folded; whether they open upwards, and whether they leave the end out.
+/// A cue that ends with `*` is the beginning of a word: «inferior*» is also «inferiores».
 const WORDS: &[(&str, bool, bool)] = &[
     ("mayor o igual", true, false),
     ("menor o igual", false, false),
+    ("mayores o iguales", true, false),
+    ("menores o iguales", false, false),
+    ("superior o igual", true, false),
+    ("inferior o igual", false, false),
+    ("igual o mayor", true, false),
+    ("igual o superior", true, false),
+    ("igual o menor", false, false),
+    ("igual o inferior", false, false),
     ("al menos", true, false),
+    ("por lo menos", true, false),
     ("como minimo", true, false),
     ("como maximo", false, false),
+    ("como mucho", false, false),
     ("a partir de", true, false),
-    ("mayor", true, true),
-    ("mayores", true, true),
+    ("mayor*", true, true),
     ("mas de", true, true),
-    ("superior", true, true),
+    ("superior*", true, true),
     ("por encima", true, true),
-    ("supera", true, true),
-    ("menor", false, true),
-    ("menores", false, true),
+    ("supera*", true, true),
+    ("supere*", true, true),
+    ("exced*", true, true),
+    ("sobrepas*", true, true),
+    ("rebas*", true, true),
+    ("menor*", false, true),
     ("menos de", false, true),
-    ("inferior", false, true),
+    ("inferior*", false, true),
     ("por debajo", false, true),
     ("hasta", false, false),
-    ("major", true, true),
-    ("majors", true, true),
+    // Catalan
+    ("major*", true, true),
     ("mes de", true, true),
+    ("mes gran*", true, true),
     ("per sobre", true, true),
+    ("per damunt", true, true),
+    ("superi", true, true),
+    ("superin", true, true),
+    ("excedeix*", true, true),
     ("menys de", false, true),
     ("per sota", false, true),
+    ("fins", false, false),
+    ("fins a", false, false),
+    ("com a maxim", false, false),
+    ("com a molt", false, false),
+    ("com a minim", true, false),
+    ("almenys", true, false),
+    ("a partir d", true, false),
+    // Galician
     ("mais de", true, true),
-    ("maior", true, true),
-    ("maiores", true, true),
-    ("baino gehiago", true, true),
+    ("maior*", true, true),
+    ("por riba", true, true),
+    ("por baixo", false, true),
+    ("ata", false, false),
+    ("como moito", false, false),
+    ("polo menos", true, false),
+    ("cando menos", true, false),
+    // Basque
+    ("gutxienez", true, false),
+    ("gehienez", false, false),
+    // English
     ("over", true, true),
     ("above", true, true),
     ("more than", true, true),
     ("greater than", true, true),
+    ("higher than", true, true),
+    ("exceed*", true, true),
     ("at least", true, false),
     ("under", false, true),
     ("below", false, true),
     ("less than", false, true),
+    ("lower than", false, true),
+    ("up to", false, false),
     ("at most", false, false),
+    ("no more than", false, false),
 ];
+
+/// Comparisons that stand after the number and its unit, as the ones before it.
+const AFTER: &[(&str, bool, bool)] = &[
+    ("o mas", true, false),
+    ("o superior*", true, false),
+    ("o mayor*", true, false),
+    ("en adelante", true, false),
+    ("como minimo", true, false),
+    ("al menos", true, false),
+    ("o menos", false, false),
+    ("o inferior*", false, false),
+    ("o menor*", false, false),
+    ("como maximo", false, false),
+    ("como mucho", false, false),
+    ("o mes", true, false),
+    ("o major*", true, false),
+    ("com a minim", true, false),
+    ("o menys", false, false),
+    ("com a maxim", false, false),
+    ("com a molt", false, false),
+    ("ou mais", true, false),
+    ("ou superior*", true, false),
+    ("ou maior*", true, false),
+    ("ou menos", false, false),
+    ("ou inferior*", false, false),
+    ("ou menor*", false, false),
+    ("como moito", false, false),
+    ("edo gehiago", true, false),
+    ("edo handiago*", true, false),
+    ("edo altuago*", true, false),
+    ("edo gutxiago", false, false),
+    ("edo txikiago*", false, false),
+    ("edo baxuago*", false, false),
+    ("baino gehiago", true, true),
+    ("baino handiago*", true, true),
+    ("baino altuago*", true, true),
+    ("baino gutxiago", false, true),
+    ("baino txikiago*", false, true),
+    ("baino baxuago*", false, true),
+    ("arte", false, false),
+    ("gutxienez", true, false),
+    ("gehienez", false, false),
+    ("or more", true, false),
+    ("or higher", true, false),
+    ("or above", true, false),
+    ("or greater", true, false),
+    ("or less", false, false),
+    ("or lower", false, false),
+    ("or below", false, false),
+];
+
+/// Whether `text` begins with a cue, and the rest after it. A cue of [`WORDS`] or [`AFTER`].
+fn after_cue<'a>(text: &'a str, cue: &str) -> Option<&'a str> {
+    let inside = |c: char| c.is_alphanumeric();
+    match cue.strip_suffix('*') {
+        Some(stem) => {
+            let rest = text.strip_prefix(stem)?;
+            Some(rest.trim_start_matches(inside))
+        }
+        None => text
+            .strip_prefix(cue)
+            .filter(|rest| !rest.starts_with(inside)),
+    }
+}
 
 /// Whether a folded word only compares the number after it.
 pub(crate) fn compares(word: &str) -> bool {
     matches!(
         word,
         "partir" | "encima" | "debajo" | "igual" | "supera" | "superior" | "inferior"
-    ) || WORDS
-        .iter()
-        .any(|(words, ..)| words.split(' ').next() == Some(word))
+    ) || WORDS.iter().any(|(words, ..)| {
+        let first = words.split(' ').next().unwrap_or_default();
+        // «mes» is a month, «over» stands in names: only of a cue of one word its forms count.
+        first == word || *words == first && after_cue(word, first) == Some("")
+    })
 }
 
 /// The numbers and ranges of a text, in order.
 pub(crate) fn stated(text: &str) -> Vec<Stated> {
-    let folded = fold(text);
+    let folded = fold(&plain_signs(text));
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(offset) = folded[at..].find(|c: char| c.is_ascii_digit()) {
@@ -212,6 +327,11 @@ pub(crate) fn stated(text: &str) -> Vec<Stated> {
             .chars()
             .take_while(|c| c.is_alphanumeric() || matches!(c, '%' | '/' | 'µ' | '²' | '³'))
             .collect();
+        let after_unit = folded[end..]
+            .trim_start()
+            .get(unit.len()..)
+            .unwrap_or_default();
+        let comparison = comparison.or_else(|| comparison_after(&folded[end..], after_unit));
         let unit = unit.trim_start_matches('/').to_owned();
         let range = |low, low_open, high, high_open, is_point| Stated {
             low,
@@ -231,6 +351,46 @@ pub(crate) fn stated(text: &str) -> Vec<Stated> {
     }
     found
 }
+
+/// The signs of comparison that look otherwise, in the spelling that is read. «Not less than» is
+/// taken apart before folding drops its stroke.
+fn plain_signs(text: &str) -> String {
+    let plain = text.chars().map(|c| match c {
+        '⩽' | '≦' | '≯' | '⪯' | '≲' => '≤',
+        '⩾' | '≧' | '≮' | '⪰' | '≳' => '≥',
+        '＜' => '<',
+        '＞' => '>',
+        other => other,
+    });
+    plain.collect()
+}
+
+/// The comparison after a number: right after it, after its unit, or after what that is divided by.
+fn comparison_after(after_number: &str, after_unit: &str) -> Option<(bool, bool)> {
+    // «50 latidos por minuto o más», «30 mg/24 h o más», «10 mg al día como máximo»
+    let divided = match after_unit.trim_start().split_once(' ') {
+        Some(("por" | "per" | "al" | "cada", rest)) => rest.split_once(' ').map(|(_, rest)| rest),
+        Some(("h" | "horas" | "hores" | "min", rest)) => Some(rest),
+        _ => None,
+    };
+    [Some(after_number), Some(after_unit), divided]
+        .into_iter()
+        .flatten()
+        .find_map(|text| {
+            let text = text.trim_start();
+            AFTER
+                .iter()
+                .filter(|(cue, ..)| after_cue(text, cue).is_some())
+                .max_by_key(|(cue, ..)| cue.len())
+                .map(|(_, upwards, open)| (*upwards, *open))
+        })
+}
+
+/// Words that may stand between a comparison and its number.
+const SMALL: &[&str] = &[
+    "de", "a", "ao", "aos", "als", "los", "las", "os", "as", "que", "o", "igual", "d", "els",
+    "les", "to", "than", "the", "en", "un", "una",
+];
 
 /// The comparison right before a number: upwards or not, and whether the end is left out.
 fn comparison(before: &str) -> Option<(bool, bool)> {
@@ -254,26 +414,14 @@ fn comparison(before: &str) -> Option<(bool, bool)> {
     WORDS
         .iter()
         .filter(|(cue, ..)| {
-            close.rfind(cue).is_some_and(|place| {
-                let whole = place == 0 || close[..place].ends_with([' ', '(', '¿']);
-                let rest = &close[place + cue.len()..];
+            let stem = cue.trim_end_matches('*');
+            close.rfind(stem).is_some_and(|place| {
+                let whole = place == 0 || close[..place].ends_with([' ', '(', '¿', '\'', '’']);
+                let rest = after_cue(&close[place..], cue);
                 whole
-                    && (rest.is_empty() || rest.starts_with(' '))
-                    && rest.split(' ').filter(|word| !word.is_empty()).all(|word| {
-                        matches!(
-                            word,
-                            "de" | "a"
-                                | "los"
-                                | "las"
-                                | "que"
-                                | "o"
-                                | "igual"
-                                | "d"
-                                | "els"
-                                | "to"
-                                | "than"
-                                | "the"
-                        )
+                    && rest.is_some_and(|rest| {
+                        let mut small = rest.split([' ', '\'', '’']);
+                        small.all(|word| word.is_empty() || SMALL.contains(&word))
                     })
             })
         })
@@ -337,6 +485,55 @@ mod tests {
         check(age, "75 años", "Edad: < 50 años: confirma", Some(false));
         check(age, "75 años", "Edad: 50–74 años", Some(false));
         check(age, "75 años", "NT-proBNP: ≥ 450 pg/ml", None);
+    }
+
+    #[test]
+    fn a_comparison_is_read_in_its_forms_and_languages_before_and_after_the_number() {
+        let read = |text: &str| {
+            let all = stated(text);
+            let one = all.first().expect("there is a number");
+            (
+                one.low.is_finite(),
+                one.high.is_finite(),
+                one.low_open,
+                one.high_open,
+            )
+        };
+        let (over, from) = ((true, false, true, true), (true, false, false, true));
+        let (under, to) = ((false, true, true, true), (false, true, true, false));
+        for (text, expected) in [
+            ("cifras superiores a 50 lpm", over),
+            ("cifras inferiores a 50 lpm", under),
+            ("si supera los 50 lpm", over),
+            ("si superan 50 lpm", over),
+            ("cuando exceda de 50 lpm", over),
+            ("si excede 50 lpm", over),
+            ("valors superiors a 50", over),
+            ("valores maiores de 50", over),
+            ("fins a 50 mg", to),
+            ("com a màxim 50 mg", to),
+            ("almenys 50 mg", from),
+            ("ata 50 mg", to),
+            ("50 lpm o más", from),
+            ("50 latidos por minuto o más", from),
+            ("50 mg o menos", to),
+            ("50 mg o més", from),
+            ("50 mg ou máis", from),
+            ("50 mg edo gehiago", from),
+            ("50 mg edo gutxiago", to),
+            ("50 mg baino gehiago", over),
+            ("50 mg como máximo", to),
+            ("⩽ 50", to),
+            ("⩾ 50", from),
+            ("≦ 50", to),
+            ("≧ 50", from),
+            ("≮ 50", from),
+        ] {
+            assert_eq!(read(text), expected, "{text}");
+        }
+        for point in ["50 mg y más agua", "la dosis es de 50 mg", "el mes 50"] {
+            assert!(stated(point)[0].is_point, "{point}");
+        }
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! What turns a sentence round: negation, exception, contraindication, stopping, condition, limit.
 
-use domain::{Analyzer, Language, TermKind, fold};
+use domain::{Analyzer, Language};
+
+use super::negation::{Denied, denied};
+use super::words::{Word, words};
 
 /// What a text says of yes and no. Two texts that say the same have the same signature.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Polarity {
-    /// «no», «sin», «nunca».
-    negated: bool,
+    /// «no», «sin», «nunca», each with what it denies.
+    denied: Vec<Denied>,
     /// «salvo», «excepto».
     excepted: bool,
     /// «contraindicado», «desaconsejado», «prohibido».
@@ -23,7 +26,8 @@ pub(super) struct Polarity {
     conditional: bool,
 }
 
-const EXCEPTED: &[&str] = &[
+/// Words of exception, folded.
+pub(super) const EXCEPTED: &[&str] = &[
     "salvo",
     "excepto",
     "excepte",
@@ -36,6 +40,19 @@ const EXCEPTED: &[&str] = &[
     "unless",
     "excepcion",
     "excepcio",
+    "salbuespen",
+];
+/// Exceptions of several words.
+const EXCEPTED_PHRASES: &[&str] = &[
+    "a menos que",
+    "a menos de que",
+    "a no ser que",
+    "a non ser que",
+    "a menys que",
+    "aparte de",
+    "a part de",
+    "con excepcion",
+    "other than",
 ];
 const CONTRAINDICATED: &[&str] = &[
     "contraindic",
@@ -95,9 +112,95 @@ const LIMITED: &[&str] = &[
     "only",
 ];
 const CONDITIONAL: &[&str] = &[
-    "si", "cuando", "quan", "cando", "siempre", "sempre", "mientras", "mentre", "mentres", "tras",
-    "bada", "badu", "direnean", "denean", "if", "when", "whenever",
+    "si",
+    "cuando",
+    "quan",
+    "cando",
+    "siempre",
+    "sempre",
+    "mientras",
+    "mentre",
+    "mentres",
+    "tras",
+    "ante",
+    "perante",
+    "davant",
+    "baldin",
+    "kasuan",
+    "kasuetan",
+    "ezean",
+    "presencia",
+    "presenza",
+    "if",
+    "when",
+    "whenever",
+    "presence",
 ];
+/// Conditions of several words.
+const CONDITIONAL_PHRASES: &[&str] = &[
+    "en caso de",
+    "en caso que",
+    "en casos de",
+    "en el caso",
+    "en los casos",
+    "en cas de",
+    "en cas que",
+    "en cas d",
+    "en casos d",
+    "en el cas",
+    "en els casos",
+    "no caso de",
+    "no caso que",
+    "nos casos",
+    "in case of",
+    "in cases of",
+    "in the case",
+    "in the event",
+];
+/// Basque auxiliaries that «ba-» makes a condition of.
+const BASQUE_AUXILIARIES: &[&str] = &[
+    "da", "dira", "du", "dute", "ditu", "dituzte", "dago", "daude", "dio", "diote", "zaio", "zaie",
+    "dator", "dauka", "daukate", "dugu", "duzu", "gara", "zara", "naiz", "dut", "litz", "lu",
+    "zen", "zuen",
+];
+/// Words that the Galician «se» («if») stands before and the reflexive does not.
+const AFTER_GALICIAN_IF: &[&str] = &["o", "os", "as", "un", "unha", "hai", "non"];
+
+/// Whether a folded word is a Basque verb in the conditional: «bada», «badu», «badago».
+pub(super) fn is_basque_if(word: &str) -> bool {
+    word.strip_prefix("ba")
+        .is_some_and(|verb| BASQUE_AUXILIARIES.contains(&verb))
+}
+
+/// Whether a text sets a condition.
+fn is_conditional(words: &[Word], language: Language) -> bool {
+    let galician_if = |at: usize, word: &Word| {
+        let next = words.get(at + 1).map_or("", |next| next.folded.as_str());
+        // Galician opens no clause with the reflexive.
+        word.folded == "se"
+            && (language == Language::Galician && word.opens || AFTER_GALICIAN_IF.contains(&next))
+    };
+    has_phrase(words, CONDITIONAL_PHRASES)
+        || words.iter().enumerate().any(|(at, word)| {
+            let folded = word.folded.as_str();
+            CONDITIONAL.contains(&folded)
+                || is_basque_if(folded)
+                // «denean», «dutenean», «igotzen denean»
+                || folded.len() > 6 && folded.ends_with("enean")
+                || galician_if(at, word)
+        })
+}
+
+fn has_phrase(words: &[Word], phrases: &[&str]) -> bool {
+    phrases.iter().any(|phrase| {
+        let parts: Vec<&str> = phrase.split(' ').collect();
+        words.windows(parts.len()).any(|near| {
+            near.iter()
+                .zip(&parts)
+                .all(|(word, part)| word.folded == *part)
+        })
+    })
+}
 
 /// Words that a list of beginnings would take for something else.
 const NOT_MEANT: &[&str] = &[
@@ -126,14 +229,11 @@ const NOT_MEANT: &[&str] = &[
 impl Polarity {
     /// The signature of a text.
     pub(super) fn of(text: &str, language: Language, analyzer: &Analyzer) -> Self {
-        let negated = analyzer
-            .terms(text, language)
+        let read = words(text);
+        let words: Vec<&str> = read
             .iter()
-            .any(|term| term.kind == TermKind::Negation && !EXCEPTED.contains(&term.key.as_str()));
-        let folded = fold(text);
-        let words: Vec<&str> = folded
-            .split(|c: char| !c.is_alphanumeric())
-            .filter(|word| !word.is_empty() && !NOT_MEANT.contains(word))
+            .map(|word| word.folded.as_str())
+            .filter(|word| !NOT_MEANT.contains(word))
             .collect();
         let is = |list: &[&str]| words.iter().any(|word| list.contains(word));
         let begins = |list: &[&str]| {
@@ -142,21 +242,21 @@ impl Polarity {
                 .any(|word| list.iter().any(|stem| word.starts_with(stem)))
         };
         Self {
-            negated,
-            excepted: is(EXCEPTED),
+            denied: denied(text, analyzer),
+            excepted: is(EXCEPTED) || has_phrase(&read, EXCEPTED_PHRASES),
             contraindicated: begins(CONTRAINDICATED),
             stopped: begins(STOPPED),
             lowered: begins(LOWERED),
             raised: begins(RAISED),
             limited: is(LIMITED),
-            conditional: is(CONDITIONAL),
+            conditional: is_conditional(&read, language),
         }
     }
 
     /// What is said where either says it.
-    pub(super) fn or(self, other: Self) -> Self {
+    pub(super) fn or(&self, other: &Self) -> Self {
         Self {
-            negated: self.negated || other.negated,
+            denied: [self.denied.as_slice(), &other.denied].concat(),
             excepted: self.excepted || other.excepted,
             contraindicated: self.contraindicated || other.contraindicated,
             stopped: self.stopped || other.stopped,
@@ -167,13 +267,24 @@ impl Polarity {
         }
     }
 
+    /// What of a heading's signature nothing under it may lose: under «No administrar» everything
+    /// is denied, but under «Aumento de dosis» not everything raises.
+    pub(super) fn of_heading(self) -> Self {
+        Self {
+            lowered: false,
+            raised: false,
+            limited: false,
+            conditional: false,
+            ..self
+        }
+    }
+
     /// Whether a claim with this signature may stand on a source that says `own` itself and
     /// `around` together with the words it is read with (the line that opens its list, its
     /// heading). What the source itself says must be said; what is said must be in the source or
-    /// around it.
-    pub(super) fn agrees(self, own: Self, around: Self) -> bool {
+    /// around it. `says` tells whether the claim holds a term.
+    pub(super) fn agrees(&self, own: &Self, around: &Self, says: impl Fn(&str) -> bool) -> bool {
         let pairs = [
-            (self.negated, own.negated, around.negated),
             (self.excepted, own.excepted, around.excepted),
             (
                 self.contraindicated,
@@ -189,7 +300,22 @@ impl Polarity {
         let both = pairs
             .iter()
             .all(|(said, own, around)| (*said || !own) && (!said || *around));
-        // An item under «Contraindicado en:» must not lose it.
-        both && (self.contraindicated || !around.contraindicated)
+        let required = own.denied.iter().filter(|one| one.must_stay(&says));
+        both && each_has_its_own(required, &self.denied)
+            && each_has_its_own(self.denied.iter(), &around.denied)
+            // An item under «Contraindicado en:» must not lose it.
+            && (self.contraindicated || !around.contraindicated)
     }
+}
+
+/// Whether each of `wanted` is among `there`, as often as it is wanted.
+fn each_has_its_own<'a>(wanted: impl Iterator<Item = &'a Denied>, there: &[Denied]) -> bool {
+    let mut left: Vec<&Denied> = there.iter().collect();
+    for one in wanted {
+        match left.iter().position(|other| other.is_same(one)) {
+            Some(place) => drop(left.swap_remove(place)),
+            None => return false,
+        }
+    }
+    true
 }

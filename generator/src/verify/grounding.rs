@@ -4,281 +4,35 @@
 //! Every gate is strict on purpose: a true sentence turned away costs a quotation in its place, a
 //! false one let through may cost a patient.
 
-use std::collections::HashSet;
-use std::ops::Range;
+use domain::{Analyzer, Language, TermKind};
 
-use domain::{
-    Analyzer, EvidencePassage, Language, Passage, SegmentKind, TermKind, fold, sentences,
-};
-
-use super::cues::Polarity;
-use crate::extractive::{Drugs, Stated, opens_a_list, stated};
+use super::binding::belong_together;
+use super::gate::Gate;
+use super::opposites::turns_round;
+use super::profile::Profile;
+use super::window::Window;
+use crate::extractive::Drugs;
 use crate::prompt::answers_in;
 
-/// Why a sentence may not be shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Gate {
-    /// It cites no passage that was offered.
-    Citation,
-    /// It is not in the language of the question.
-    Language,
-    /// It does not speak of what was asked.
-    Relevance,
-    /// A number, its unit or its comparison stands otherwise in the source.
-    Quantity,
-    /// A drug, code or name in it does not stand in the source.
-    Name,
-    /// It loses or adds a negation, a condition, an exception.
-    Polarity,
-    /// Too few of its words stand in the source.
-    Support,
-}
-
-impl Gate {
-    /// A name for programs.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Citation => "citation",
-            Self::Language => "language",
-            Self::Relevance => "relevance",
-            Self::Quantity => "quantity",
-            Self::Name => "name",
-            Self::Polarity => "polarity",
-            Self::Support => "support",
-        }
-    }
-}
-
-/// A place in a passage that a sentence may stand on: a sentence, an item, a row; with the words
-/// it is read with.
-pub(super) struct Window {
-    /// Bytes of the passage's text.
-    pub(super) range: Range<usize>,
-    /// The line that opens the list it is an item of, bytes of the passage's text.
-    pub(super) lead: Option<Range<usize>>,
-    source: Profile,
-    /// The cells of a table row; none for anything else.
-    cells: Vec<Cell>,
-    /// The lead-in, the headings and the title.
-    context: Profile,
-    /// The lead-in and the innermost heading.
-    near: Polarity,
-}
-
-impl Window {
-    /// Whether each number that a claim takes from a row is told under the name of its column,
-    /// where another column holds a number of the same unit.
-    fn in_their_columns(&self, claim: &Profile) -> bool {
-        let unit = |quantity: &str| quantity.split_once(' ').map(|(_, unit)| unit.to_owned());
-        claim.quantities.iter().all(|quantity| {
-            let (holding, others): (Vec<&Cell>, Vec<&Cell>) = self
-                .cells
-                .iter()
-                .partition(|cell| cell.value.quantities.contains(quantity));
-            let rivals = others
-                .iter()
-                .flat_map(|cell| &cell.value.quantities)
-                .any(|other| unit(other) == unit(quantity));
-            let named = |cell: &&Cell| cell.column.iter().all(|stem| claim.keys.contains(stem));
-            !rivals || holding.iter().any(named)
-        })
-    }
-}
-
-/// One value of a table row under the name of its column.
-struct Cell {
-    /// Stems of the column's name that tell it from other columns.
-    column: Vec<String>,
-    value: Profile,
-}
-
-impl Cell {
-    /// The cells of a row as passages hold it: `Fármaco: Bisoprolol; Dosis inicial: 1,25 mg`.
-    fn of_row(row: &str, language: Language, analyzer: &Analyzer, drugs: &Drugs) -> Vec<Self> {
-        let cells = row.split("; ").filter_map(|cell| {
-            let (column, value) = cell.split_once(": ")?;
-            let stems = analyzer.terms(column, language).into_iter();
-            Some(Self {
-                column: stems
-                    .filter(|term| term.kind == TermKind::Stem && !analyzer.is_general(&term.key))
-                    .map(|term| term.key)
-                    .collect(),
-                value: Profile::of(value, language, analyzer, drugs),
-            })
-        });
-        cells.collect()
-    }
-
-    /// Whether a claim speaks of this cell: of its value, in number or in name.
-    fn is_spoken_of(&self, claim: &Profile) -> bool {
-        !claim.quantities.is_disjoint(&self.value.quantities)
-            || self
-                .value
-                .keys
-                .iter()
-                .any(|key| key.starts_with('~') && claim.keys.contains(key))
-    }
-}
-
-/// What a text says that can be checked.
-struct Profile {
-    keys: HashSet<String>,
-    quantities: HashSet<String>,
-    numbers: HashSet<String>,
-    stated: Vec<Stated>,
-    number_words: HashSet<String>,
-    drugs: HashSet<String>,
-    polarity: Polarity,
-}
-
-impl Profile {
-    fn of(text: &str, language: Language, analyzer: &Analyzer, drugs: &Drugs) -> Self {
-        let terms = analyzer.terms(text, language);
-        let mut quantities = HashSet::new();
-        let mut covered = 0;
-        for term in terms.iter().filter(|term| term.kind == TermKind::Quantity) {
-            // The first key of a quantity is its fullest; those that follow are its parts.
-            if term.start >= covered {
-                covered = term.end;
-                quantities.insert(without_comparison(&term.key));
-            }
-        }
-        let folded = fold(text);
-        Self {
-            keys: terms.into_iter().map(|term| term.key).collect(),
-            quantities,
-            numbers: numbers(text).collect(),
-            stated: stated(text),
-            number_words: folded
-                .split(|c: char| !c.is_alphanumeric())
-                .filter(|word| NUMBER_WORDS.contains(word))
-                .map(str::to_owned)
-                .collect(),
-            drugs: drugs.named_in(text).into_iter().collect(),
-            polarity: Polarity::of(text, language, analyzer),
-        }
-    }
-}
-
-/// Numbers in words, folded, from two on: «una» is mostly an article.
-const NUMBER_WORDS: &[&str] = &[
-    "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve", "diez", "doce", "quince",
-    "veinte", "treinta", "cien", "mitad", "doble", "triple", "tercio", "cuarto", "primera",
-    "segunda", "tercera", "dues", "quatre", "cinc", "sis", "set", "vuit", "nou", "deu", "dotze",
-    "meitat", "terc", "dous", "duas", "tres", "catro", "cinco", "seis", "sete", "oito", "dez",
-    "metade", "dobre", "bi", "hiru", "lau", "bost", "sei", "zazpi", "zortzi", "hamar", "erdi",
-    "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve", "half",
-    "twice", "double", "third",
-];
-
-/// The key of a quantity without the sign before it: comparisons are compared as ranges.
-fn without_comparison(key: &str) -> String {
-    key.strip_prefix('#')
-        .map_or(key, |key| key.trim_start_matches(['≤', '≥', '<', '>']))
-        .to_owned()
-}
-
-/// The numbers of a text as written, the decimal comma made a point; a group of three digits after
-/// a separator may be thousands and stays as it is.
-fn numbers(text: &str) -> impl Iterator<Item = String> {
-    text.split(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | ',')))
-        .map(|run| run.trim_matches(['.', ',']))
-        .filter(|run| !run.is_empty())
-        .map(|run| {
-            let mut parts = run.split([',', '.']);
-            match (parts.next(), parts.next(), parts.next()) {
-                (Some(whole), Some(fraction), None) if fraction.len() != 3 => {
-                    format!("{whole}.{fraction}")
-                }
-                _ => run.to_owned(),
-            }
-        })
-}
-
-/// The windows of a passage, in reading order.
-pub(super) fn windows(
-    offered: &EvidencePassage,
-    analyzer: &Analyzer,
-    drugs: &Drugs,
-) -> Vec<Window> {
-    let passage = &offered.passage;
-    let language = passage.language;
-    let text_of = |range: &Range<usize>| passage.text.get(range.clone()).unwrap_or_default();
-    let titles = format!("{}\n{}", passage.section.join("\n"), offered.source.title);
-    let mut heading = passage.section.last().cloned().unwrap_or_default();
-    let mut lead: Option<Range<usize>> = None;
-    let mut found = Vec::new();
-    for (segment, kind) in segments(passage) {
-        match kind {
-            SegmentKind::Heading | SegmentKind::Caption => {
-                text_of(&segment).clone_into(&mut heading);
-                lead = None;
-                continue;
-            }
-            SegmentKind::ListItem | SegmentKind::TableRow => {}
-            _ => lead = None,
-        }
-        let pieces = if kind == SegmentKind::TableRow {
-            vec![trimmed(&passage.text, segment.clone())]
-        } else {
-            sentences(text_of(&segment))
-                .into_iter()
-                .map(|range| segment.start + range.start..segment.start + range.end)
-                .collect()
-        };
-        for range in &pieces {
-            let lead_text = lead.as_ref().map_or("", |lead| text_of(lead));
-            let context = format!("{lead_text}\n{heading}\n{titles}");
-            let near = format!("{lead_text}\n{heading}");
-            found.push(Window {
-                range: range.clone(),
-                lead: lead.clone(),
-                source: Profile::of(text_of(range), language, analyzer, drugs),
-                cells: if kind == SegmentKind::TableRow {
-                    Cell::of_row(text_of(range), language, analyzer, drugs)
-                } else {
-                    Vec::new()
-                },
-                context: Profile::of(&context, language, analyzer, drugs),
-                near: Polarity::of(&near, language, analyzer),
-            });
-        }
-        if kind == SegmentKind::Paragraph {
-            lead = pieces
-                .last()
-                .filter(|range| opens_a_list(text_of(range)))
-                .cloned();
-        }
-    }
-    found
-}
-
-fn segments(passage: &Passage) -> Vec<(Range<usize>, SegmentKind)> {
-    if passage.segments.is_empty() {
-        return vec![(0..passage.text.len(), SegmentKind::Paragraph)];
-    }
-    let whole = passage.segments.iter();
-    whole
-        .map(|segment| (segment.range(), segment.kind))
-        .collect()
-}
-
-fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {
-    let piece = text.get(range.clone()).unwrap_or_default();
-    let start = range.start + (piece.len() - piece.trim_start().len());
-    start..start + piece.trim().len()
-}
+/// The ways to write a thing; each is a set of keys that must all occur.
+type Ways = Vec<Vec<String>>;
 
 /// A sentence to be checked, read once for all the windows it is held against.
 pub(super) struct Claim<'a> {
     text: &'a str,
     profile: Profile,
-    /// Its words, each with the sets of keys any of which stands for it, and its weight.
-    words: Vec<(Vec<Vec<String>>, f32)>,
-    /// The same of its codes: all must stand in the source.
-    codes: Vec<Vec<Vec<String>>>,
+    words: Vec<Spoken>,
+    /// Its codes in the order told: all must stand in the source.
+    codes: Vec<Ways>,
+}
+
+/// A word of a claim.
+struct Spoken {
+    ways: Ways,
+    /// How much the sentence hangs on it.
+    weight: f32,
+    /// It must stand in the source: it is no word that only frames what is said.
+    is_substance: bool,
 }
 
 impl<'a> Claim<'a> {
@@ -288,20 +42,23 @@ impl<'a> Claim<'a> {
         analyzer: &Analyzer,
         drugs: &Drugs,
     ) -> Self {
+        let profile = Profile::of(text, language, analyzer, drugs);
         let mut words = Vec::new();
         let mut codes = Vec::new();
         for concept in analyzer.concepts(text, language) {
             match concept.kind {
                 TermKind::Quantity | TermKind::Negation => {}
                 TermKind::Code => codes.push(concept.alternatives),
-                TermKind::Stem | TermKind::Word => {
-                    words.push((concept.alternatives, concept.weight));
-                }
+                TermKind::Stem | TermKind::Word => words.push(Spoken {
+                    is_substance: concept.weight >= 1.0 && !only_frames(&concept.surface, &profile),
+                    ways: concept.alternatives,
+                    weight: concept.weight,
+                }),
             }
         }
         Self {
             text,
-            profile: Profile::of(text, language, analyzer, drugs),
+            profile,
             words,
             codes,
         }
@@ -317,12 +74,8 @@ impl<'a> Claim<'a> {
         let mut all = 0.0;
         let mut found = 0.0;
         let codes = self.codes.iter().map(|ways| (ways, 1.0));
-        for (ways, weight) in self
-            .words
-            .iter()
-            .map(|(ways, weight)| (ways, *weight))
-            .chain(codes)
-        {
+        let words = self.words.iter().map(|word| (&word.ways, word.weight));
+        for (ways, weight) in words.chain(codes) {
             all += weight;
             if stands(ways, window) {
                 found += weight;
@@ -334,19 +87,19 @@ impl<'a> Claim<'a> {
     /// Whether the window says what the sentence says.
     pub(super) fn stands_on(&self, window: &Window, min_support: f32) -> Result<(), Gate> {
         let (claim, source) = (&self.profile, &window.source);
-        let quantities = claim.quantities.is_subset(&source.quantities)
-            && claim.numbers.is_subset(&source.numbers)
-            && claim.number_words.is_subset(&source.number_words)
-            && claim
-                .stated
-                .iter()
-                .all(|one| source.stated.iter().any(|other| one.is_same_range(other)));
-        if !(quantities && window.in_their_columns(claim)) {
+        let amounts = claim.has_its_amounts_from(source);
+        // A row tells by its columns what belongs together, running text by its order alone.
+        let binding = if window.row.is_empty() {
+            belong_together(&claim.tokens, &source.tokens)
+        } else {
+            window.row.is_told_rightly(claim)
+        };
+        if !(amounts && binding) {
             return Err(Gate::Quantity);
         }
         // Where the source names a drug itself, the drug of its heading is not the one it means.
         let drugs = if source.drugs.is_empty() {
-            &window.context.drugs
+            &window.drugs_under
         } else {
             &source.drugs
         };
@@ -354,26 +107,164 @@ impl<'a> Claim<'a> {
         if !(names && claim.drugs.is_subset(drugs)) {
             return Err(Gate::Name);
         }
-        // Of a row only the cells spoken of: its precautions are not those of its dose.
-        let own = if window.cells.is_empty() {
-            source.polarity
-        } else {
-            let spoken = window.cells.iter().filter(|cell| cell.is_spoken_of(claim));
-            spoken.fold(Polarity::default(), |all, cell| all.or(cell.value.polarity))
-        };
-        if !claim.polarity.agrees(own, source.polarity.or(window.near)) {
+        if !self.keeps_its_sense(window) {
             return Err(Gate::Polarity);
         }
-        if self.support(window) < min_support {
+        let substance = self.words.iter().filter(|word| word.is_substance);
+        if !substance.into_iter().all(|word| stands(&word.ways, window))
+            || self.support(window) < min_support
+        {
             return Err(Gate::Support);
         }
         Ok(())
     }
+
+    /// Whether no negation, exception, condition or limit is lost or added, nothing said the other
+    /// way round.
+    fn keeps_its_sense(&self, window: &Window) -> bool {
+        let (claim, source) = (&self.profile, &window.source);
+        let own = if window.row.is_empty() {
+            source.polarity.or(&window.binding)
+        } else {
+            window.row.polarity(claim).or(&window.binding)
+        };
+        let around = source.polarity.or(&window.near);
+        let limits = if window.row.is_empty() {
+            claim.keeps_the_limits_of(source)
+        } else {
+            window.row.keeps_its_limits(claim)
+        };
+        let led = window.lead_profile.as_ref();
+        claim.polarity.agrees(&own, &around, |key| claim.says(key))
+            && limits
+            && led.is_none_or(|lead| claim.keeps_the_limits_of(lead))
+            && window
+                .opening
+                .iter()
+                .all(|ways| any_way(ways, |key| claim.says(key)))
+            && !turns_round(&claim.words, &source.words)
+    }
+}
+
+/// Beginnings of words, folded, that frame what is said and say nothing of it themselves: verbs of
+/// saying and recommending, the document, the patient, the case.
+const FRAMING_STEMS: &[&str] = &[
+    "recom",
+    "gomend",
+    "aconsej",
+    "aconsell",
+    "document",
+    "dokument",
+    "protocol",
+    "protokol",
+    "pacient",
+    "pazient",
+    "patient",
+    "gaixo",
+    "establec",
+    "establei",
+    "ezarr",
+    "ezart",
+    "senal",
+    "assenyal",
+    "sinal",
+    "mencion",
+    "especific",
+    "describ",
+    "siguient",
+    "seguent",
+    "following",
+    "hurreng",
+    "indica",
+    "indique",
+    "adieraz",
+];
+
+/// The same, whole.
+const FRAMING: &[&str] = &[
+    "tener",
+    "tiene",
+    "tienen",
+    "tenga",
+    "tengan",
+    "tenir",
+    "tenen",
+    "tingui",
+    "tinguin",
+    "ten",
+    "tena",
+    "has",
+    "have",
+    "dauka",
+    "daukate",
+    "ser",
+    "sera",
+    "seran",
+    "sea",
+    "sean",
+    "izan",
+    "izango",
+    "deber",
+    "debe",
+    "deben",
+    "debera",
+    "deberan",
+    "deberia",
+    "deberian",
+    "deu",
+    "deuen",
+    "behar",
+    "must",
+    "should",
+    "poder",
+    "puede",
+    "pueden",
+    "podra",
+    "podran",
+    "pot",
+    "poden",
+    "pode",
+    "can",
+    "may",
+    "caso",
+    "casos",
+    "cas",
+    "kasu",
+    "kasua",
+    "case",
+    "cases",
+    "segun",
+    "segons",
+    "segundo",
+    "arabera",
+    "according",
+    "dice",
+    "diu",
+    "di",
+    "dio",
+    "says",
+    "states",
+    "guia",
+    "gida",
+    "guide",
+    "guideline",
+];
+
+/// Whether the words of a claim only frame it, or name the time that a quantity of it is told for.
+fn only_frames(surface: &str, claim: &Profile) -> bool {
+    surface.split_whitespace().all(|word| {
+        FRAMING.contains(&word)
+            || FRAMING_STEMS.iter().any(|stem| word.starts_with(stem))
+            || claim.measures.iter().any(|measure| measure.is_per(word))
+    })
 }
 
 fn stands(ways: &[Vec<String>], window: &Window) -> bool {
-    ways.iter().any(|keys| {
-        keys.iter()
-            .all(|key| window.source.keys.contains(key) || window.context.keys.contains(key))
+    any_way(ways, |key| {
+        window.source.keys.contains(key) || window.context.contains(key)
     })
+}
+
+fn any_way(ways: &[Vec<String>], holds: impl Fn(&str) -> bool) -> bool {
+    ways.iter().any(|keys| keys.iter().all(|key| holds(key)))
 }

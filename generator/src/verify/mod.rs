@@ -1,18 +1,28 @@
 //! The gates between a draft and an answer. Nothing else makes an [`Answer`].
 
+mod binding;
+mod company;
 mod cues;
+mod gate;
 mod grounding;
+mod measures;
+mod negation;
+mod opposites;
+mod profile;
 mod quotation;
+mod row;
 #[cfg(test)]
 mod tests;
 mod verifier;
+mod window;
+mod words;
 
 use std::collections::HashMap;
 use std::fmt;
 
 use domain::{Evidence, EvidencePassage, PageBox, PassageId, PlacedQuote, Source};
 
-pub use grounding::Gate;
+pub use gate::Gate;
 pub(crate) use quotation::{Quotation, is_sound};
 pub(crate) use verifier::{Claimed, Verifier};
 pub use verifier::{GroundingConfig, Tally};

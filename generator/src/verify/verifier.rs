@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use domain::{Analyzer, Evidence, Language, PassageId};
 use serde::{Deserialize, Serialize};
 
-use super::grounding::{Claim, Gate, Window, windows};
+use super::company::read_with;
+use super::gate::Gate;
+use super::grounding::Claim;
+use super::window::{Window, windows};
 use super::{Answer, Citation, Numbers, Quotation, Support, VerifiedSentence};
 use crate::extractive::{Drugs, Relevance};
 
@@ -42,7 +45,7 @@ pub(crate) struct Claimed<'a> {
 /// What became of a draft's sentences.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Sentences the model wrote.
+    /// Sentences the model wrote; those that repeat what is shown are counted nowhere else.
     pub drafted: usize,
     /// Shown in the model's words.
     pub verified: usize,
@@ -67,7 +70,21 @@ pub(crate) struct Verifier<'a> {
     windows: BTreeMap<PassageId, Vec<Window>>,
     numbers: Numbers,
     sentences: Vec<VerifiedSentence>,
+    /// The window that the last sentence shown quotes, where it is a quotation.
+    last_quoted: Option<(PassageId, usize)>,
     tally: Tally,
+}
+
+/// What a sentence has come to.
+enum Passed {
+    /// It may be shown.
+    InOtherWords(VerifiedSentence),
+    /// It is word for word what a document says; with what it must be read with.
+    Quotation(Vec<VerifiedSentence>),
+    /// It is shown already.
+    Repeated,
+    /// A gate stopped it; what stands in for it, possibly nothing.
+    Failed(Gate, Vec<VerifiedSentence>),
 }
 
 impl<'a> Verifier<'a> {
@@ -88,38 +105,39 @@ impl<'a> Verifier<'a> {
             windows: BTreeMap::new(),
             numbers: Numbers::default(),
             sentences: Vec::new(),
+            last_quoted: None,
             tally: Tally::default(),
         }
     }
 
-    /// Checks one sentence. Gives what may be shown: the sentence, or the quotation nearest to it,
-    /// or nothing.
-    pub(crate) fn check(&mut self, claimed: &Claimed<'_>) -> Option<&VerifiedSentence> {
+    /// Checks one sentence. Gives what may be shown: the sentence, or the quotation nearest to it
+    /// with what it must be read with, or nothing.
+    pub(crate) fn check(&mut self, claimed: &Claimed<'_>) -> &[VerifiedSentence] {
         self.tally.drafted += 1;
-        let shown = match self.pass(claimed) {
-            Ok(Some(sentence)) => {
-                match sentence.support {
-                    Support::Quoted => self.tally.quoted += 1,
-                    Support::Verified => self.tally.verified += 1,
-                }
-                Some(sentence)
+        let before = self.sentences.len();
+        match self.pass(claimed) {
+            Passed::InOtherWords(sentence) => {
+                self.tally.verified += 1;
+                self.last_quoted = None;
+                self.sentences.push(sentence);
             }
-            // Said already.
-            Ok(None) => None,
-            Err((gate, replacement)) => {
+            Passed::Quotation(shown) => {
+                self.tally.quoted += 1;
+                self.sentences.extend(shown);
+            }
+            // What is said twice has failed at nothing.
+            Passed::Repeated => {}
+            Passed::Failed(gate, replacement) => {
                 *self.tally.turned_away.entry(gate).or_default() += 1;
-                if replacement.is_some() {
+                if replacement.is_empty() {
+                    self.tally.dropped += 1;
+                } else {
                     self.tally.replaced += 1;
                 }
-                replacement
+                self.sentences.extend(replacement);
             }
-        };
-        let Some(sentence) = shown else {
-            self.tally.dropped += 1;
-            return None;
-        };
-        self.sentences.push(sentence);
-        self.sentences.last()
+        }
+        self.sentences.get(before..).unwrap_or_default()
     }
 
     /// The answer made of what was shown; `None` where nothing was.
@@ -141,10 +159,7 @@ impl<'a> Verifier<'a> {
         &self.tally
     }
 
-    fn pass(
-        &mut self,
-        claimed: &Claimed<'_>,
-    ) -> Result<Option<VerifiedSentence>, (Gate, Option<VerifiedSentence>)> {
+    fn pass(&mut self, claimed: &Claimed<'_>) -> Passed {
         for id in &claimed.passages {
             self.read(*id);
         }
@@ -184,33 +199,39 @@ impl<'a> Verifier<'a> {
         if stands_on.is_empty() {
             let replacement = nearest
                 .filter(|(support, ..)| *support >= self.config.min_likeness)
-                .and_then(|(_, id, place)| self.quotation(id, place));
-            return Err((gate, replacement));
+                .map(|(_, id, place)| self.quotation(id, place));
+            return Passed::Failed(gate, replacement.unwrap_or_default());
+        }
+        if self.sentences.iter().any(|one| one.text == claimed.text) {
+            return Passed::Repeated;
         }
         if let [(id, place)] = stands_on.as_slice()
             && self.words_at(*id, *place) == Some(claimed.text)
         {
-            return Ok(self.quotation(*id, *place));
+            let quoted = self.quotation(*id, *place);
+            // Its words are the document's, but it cannot be read without what is not there.
+            return if quoted.is_empty() {
+                Passed::Failed(Gate::Support, quoted)
+            } else {
+                Passed::Quotation(quoted)
+            };
         }
         if !claim.is_in(self.language) {
-            return Err((Gate::Language, None));
-        }
-        if self.sentences.iter().any(|one| one.text == claimed.text) {
-            return Ok(None);
+            return Passed::Failed(Gate::Language, Vec::new());
         }
         let mut citations = Vec::new();
         for (id, place) in stands_on {
             citations.extend(self.cite(id, place));
         }
         if citations.is_empty() {
-            return Err((Gate::Citation, None));
+            return Passed::Failed(Gate::Citation, Vec::new());
         }
-        Ok(Some(VerifiedSentence {
+        Passed::InOtherWords(VerifiedSentence {
             text: claimed.text.to_owned(),
             support: Support::Verified,
             citations,
             continues: !claimed.new_line && !self.sentences.is_empty(),
-        }))
+        })
     }
 
     /// Cuts a cited passage into windows, once.
@@ -231,12 +252,54 @@ impl<'a> Verifier<'a> {
         self.evidence.find(id)?.passage.text.get(range)
     }
 
-    /// A window word for word, unless it is shown already.
-    fn quotation(&mut self, id: PassageId, place: usize) -> Option<VerifiedSentence> {
-        let text = self.words_at(id, place)?.to_owned();
-        if self.sentences.iter().any(|one| one.text == text) {
-            return None;
+    /// A window word for word after what it must be read with and before its exceptions; empty
+    /// where it is shown already or cannot be shown alone.
+    fn quotation(&mut self, id: PassageId, place: usize) -> Vec<VerifiedSentence> {
+        let is_shown = self
+            .words_at(id, place)
+            .is_none_or(|text| self.sentences.iter().any(|one| one.text == text));
+        let company = self.evidence.find(id).and_then(|offered| {
+            let windows = self.windows.get(&id)?;
+            read_with(windows, &offered.passage.text, place)
+        });
+        let (false, Some(company)) = (is_shown, company) else {
+            return Vec::new();
+        };
+        let mut shown = Vec::new();
+        for one in company {
+            if self.follows_on(id, one, place) {
+                continue;
+            }
+            match self.quoted(id, one) {
+                Some(sentence) => shown.push(sentence),
+                // Without a part of its company it is not shown.
+                None => return Vec::new(),
+            }
         }
+        self.last_quoted = Some((id, place));
+        shown
+    }
+
+    /// Whether what is shown last already ends with `one`, which the window at `place` is read
+    /// with: the same sentence, or the line that opens the list of both.
+    fn follows_on(&self, id: PassageId, one: usize, place: usize) -> bool {
+        let Some((passage, last)) = self.last_quoted else {
+            return false;
+        };
+        let lead = |at: usize| self.windows.get(&id)?.get(at)?.lead.clone();
+        let opens_both = || {
+            let opening = self.windows.get(&id).and_then(|all| all.get(one));
+            opening.is_some_and(|opening| {
+                [last, place].map(lead)
+                    == [Some(opening.range.clone()), Some(opening.range.clone())]
+            })
+        };
+        passage == id && one != place && (one == last || opens_both())
+    }
+
+    /// A window word for word.
+    fn quoted(&mut self, id: PassageId, place: usize) -> Option<VerifiedSentence> {
+        let text = self.words_at(id, place)?.to_owned();
         let window = self.windows.get(&id)?.get(place)?;
         let passage = &self.evidence.find(id)?.passage;
         let adds_headers = Quotation::at(passage, window.range.clone())?.adds_headers;

@@ -356,7 +356,7 @@ impl Writer {
                     passages: passages.collect(),
                     new_line: sentence.new_line,
                 };
-                if let Some(verified) = verifier.check(&claimed) {
+                for verified in verifier.check(&claimed) {
                     show(verified);
                 }
             }
