@@ -22,4 +22,4 @@ pub(crate) use cues::{note_mark, opens_a_list, opens_an_exception, points_back};
 pub use draft::draft;
 pub(crate) use drugs::Drugs;
 pub(crate) use relevance::Relevance;
-pub(crate) use values::{Stated, stated};
+pub(crate) use values::{Stated, compares, stated};

@@ -207,7 +207,6 @@ const WORDS: &[(&str, bool, bool)] = &[
     ("lower than", false, true),
     ("up to", false, false),
     ("at most", false, false),
-    ("no more than", false, false),
 ];
 
 /// Comparisons that stand after the number and its unit, as the ones before it.

@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 
+use super::framing::frames;
 use super::measures::Measure;
 use super::words::{joins, words};
 use crate::extractive::Drugs;
@@ -143,15 +144,19 @@ fn is_a_clause_of(claim: &[Token], source: &[Token]) -> bool {
 const LIGHT: &[&str] = &[
     "el", "la", "los", "las", "lo", "un", "una", "unos", "unas", "es", "son", "sera", "sea", "de",
     "del", "els", "les", "l", "d", "dels", "o", "os", "as", "do", "da", "dos", "das", "unha",
-    "the", "an", "is", "are", "of", "dira",
+    "the", "an", "is", "are", "of", "dira", "que",
 ];
+
+fn is_light(word: &str) -> bool {
+    LIGHT.contains(&word) || frames(word)
+}
 
 /// Whether the claim says all the drugs and quantities of the source in its order, with the same
 /// words between them, and nothing before or after that does not stand there before or after.
 fn keeps_all_in_order(claim: &[Token], source: &[Token]) -> bool {
     let heavy = |tokens: &[Token]| -> Vec<Token> {
         let kept = tokens.iter();
-        kept.filter(|token| token.is_anchor() || !LIGHT.contains(&token.text.as_str()))
+        kept.filter(|token| token.is_anchor() || !is_light(&token.text))
             .cloned()
             .collect()
     };

@@ -7,11 +7,12 @@
 use domain::{Analyzer, Language, TermKind};
 
 use super::binding::belong_together;
+use super::framing::frames;
 use super::gate::Gate;
 use super::opposites::turns_round;
 use super::profile::Profile;
 use super::window::Window;
-use crate::extractive::Drugs;
+use crate::extractive::{Drugs, compares};
 use crate::prompt::answers_in;
 
 /// The ways to write a thing; each is a set of keys that must all occur.
@@ -146,115 +147,14 @@ impl<'a> Claim<'a> {
     }
 }
 
-/// Beginnings of words, folded, that frame what is said and say nothing of it themselves: verbs of
-/// saying and recommending, the document, the patient, the case.
-const FRAMING_STEMS: &[&str] = &[
-    "recom",
-    "gomend",
-    "aconsej",
-    "aconsell",
-    "document",
-    "dokument",
-    "protocol",
-    "protokol",
-    "pacient",
-    "pazient",
-    "patient",
-    "gaixo",
-    "establec",
-    "establei",
-    "ezarr",
-    "ezart",
-    "senal",
-    "assenyal",
-    "sinal",
-    "mencion",
-    "especific",
-    "describ",
-    "siguient",
-    "seguent",
-    "following",
-    "hurreng",
-    "indica",
-    "indique",
-    "adieraz",
-];
-
-/// The same, whole.
-const FRAMING: &[&str] = &[
-    "tener",
-    "tiene",
-    "tienen",
-    "tenga",
-    "tengan",
-    "tenir",
-    "tenen",
-    "tingui",
-    "tinguin",
-    "ten",
-    "tena",
-    "has",
-    "have",
-    "dauka",
-    "daukate",
-    "ser",
-    "sera",
-    "seran",
-    "sea",
-    "sean",
-    "izan",
-    "izango",
-    "deber",
-    "debe",
-    "deben",
-    "debera",
-    "deberan",
-    "deberia",
-    "deberian",
-    "deu",
-    "deuen",
-    "behar",
-    "must",
-    "should",
-    "poder",
-    "puede",
-    "pueden",
-    "podra",
-    "podran",
-    "pot",
-    "poden",
-    "pode",
-    "can",
-    "may",
-    "caso",
-    "casos",
-    "cas",
-    "kasu",
-    "kasua",
-    "case",
-    "cases",
-    "segun",
-    "segons",
-    "segundo",
-    "arabera",
-    "according",
-    "dice",
-    "diu",
-    "di",
-    "dio",
-    "says",
-    "states",
-    "guia",
-    "gida",
-    "guide",
-    "guideline",
-];
-
-/// Whether the words of a claim only frame it, or name the time that a quantity of it is told for.
+/// Whether the words of a claim only frame it, name the time that a quantity of it is told for, or
+/// compare a number: those are held against the source as quantities and ranges.
 fn only_frames(surface: &str, claim: &Profile) -> bool {
+    let limits = claim.stated.iter().any(|one| !one.is_point());
     surface.split_whitespace().all(|word| {
-        FRAMING.contains(&word)
-            || FRAMING_STEMS.iter().any(|stem| word.starts_with(stem))
+        frames(word)
+            // «mes» is also a month.
+            || limits && word.len() > 3 && compares(word)
             || claim.measures.iter().any(|measure| measure.is_per(word))
     })
 }

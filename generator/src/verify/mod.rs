@@ -3,6 +3,7 @@
 mod binding;
 mod company;
 mod cues;
+mod framing;
 mod gate;
 mod grounding;
 mod measures;

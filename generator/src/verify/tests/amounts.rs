@@ -56,9 +56,9 @@ fn a_comparison_is_not_turned_round_in_any_of_its_forms() {
             "No se inicia bisoprolol con cifras menores de 50 lpm.",
         ),
         (
-            "No inicie bisoprolol con 50 lpm o menos.",
-            "No inicie bisoprolol con 50 lpm o más.",
-            "No se inicia el bisoprolol con 50 lpm o menos.",
+            "No inicie bisoprolol con una frecuencia de 50 lpm o menos.",
+            "No inicie bisoprolol con una frecuencia de 50 lpm o más.",
+            "No se inicia el bisoprolol con una frecuencia de 50 lpm o menos.",
         ),
         (
             "No inicie bisoprolol con FC ⩽ 50 lpm.",
@@ -250,7 +250,7 @@ fn every_word_of_substance_stands_in_the_source() {
         (
             "Inicie bisoprolol con 2 comprimidos antes de la cena.",
             "Inicie bisoprolol con 2 comprimidos después de la cena.",
-            "En el caso del bisoprolol, inicie con 2 comprimidos antes de la cena.",
+            "Se recomienda iniciar bisoprolol con 2 comprimidos antes de la cena.",
         ),
     ] {
         prose(asked, source, &[wrong], &[right]);

@@ -27,7 +27,14 @@ fn an_item_is_quoted_after_the_line_that_opens_its_list() {
         "Los betabloqueantes se usan en el asma grave.",
         Some(both),
     );
-    quotes(&list, asked, "asma grave;", None);
+    quotes(&list, asked, "asma grave;", Some(both));
+    // The line alone says nothing.
+    quotes(
+        &list,
+        asked,
+        "Los betabloqueantes están contraindicados en:",
+        None,
+    );
 }
 
 #[test]
