@@ -196,9 +196,14 @@ impl<'a> Verifier<'a> {
             }
             stands_on.extend(found.map(|(_, place)| (*id, place)));
         }
+        let is_foreign = !claim.is_in(self.language);
+        if stands_on.is_empty() && is_foreign {
+            return Passed::Failed(Gate::Language, Vec::new());
+        }
         if stands_on.is_empty() {
             let replacement = nearest
                 .filter(|(support, ..)| *support >= self.config.min_likeness)
+                .filter(|(_, id, place)| self.is_quotable(*id, *place))
                 .map(|(_, id, place)| self.quotation(id, place));
             return Passed::Failed(gate, replacement.unwrap_or_default());
         }
@@ -216,7 +221,7 @@ impl<'a> Verifier<'a> {
                 Passed::Quotation(quoted)
             };
         }
-        if !claim.is_in(self.language) {
+        if is_foreign {
             return Passed::Failed(Gate::Language, Vec::new());
         }
         let mut citations = Vec::new();
@@ -250,6 +255,12 @@ impl<'a> Verifier<'a> {
     fn words_at(&self, id: PassageId, place: usize) -> Option<&'a str> {
         let range = self.windows.get(&id)?.get(place)?.range.clone();
         self.evidence.find(id)?.passage.text.get(range)
+    }
+
+    /// Whether an answer made of quotations would show the window.
+    fn is_quotable(&self, id: PassageId, place: usize) -> bool {
+        let window = self.windows.get(&id).and_then(|all| all.get(place));
+        window.is_some_and(|window| self.relevance.is_quotable(id, &window.range))
     }
 
     /// A window word for word after what it must be read with and before its exceptions; empty

@@ -442,7 +442,41 @@ fn a_sentence_in_another_language_is_stopped() {
         ASKED,
         "The initial dosis of bisoprolol is 1,25 mg una vez per day, and the patient should be told \
          about it with the dose.",
-        Gate::Support,
+        Gate::Language,
+    );
+}
+
+/// It speaks of the drug, and not of what was asked: as an answer it would mislead.
+#[test]
+fn a_quotation_that_answers_something_else_does_not_stand_in() {
+    let document = &[
+        (
+            SegmentKind::Paragraph,
+            "La dosis inicial de bisoprolol es de 1,25 mg una vez al día.",
+        ),
+        (
+            SegmentKind::Paragraph,
+            "En el embarazo puede usarse bisoprolol, furosemida con precaución e hidralazina.",
+        ),
+    ];
+    let (found, gates) = shown_of(
+        document,
+        ASKED,
+        "En el embarazo puede usarse bisoprolol, furosemida sin precaución e hidralazina.",
+    );
+    assert_eq!(found, None, "{gates:?}");
+    // The same slip where the quotation is the answer.
+    let (found, _) = shown_of(
+        document,
+        ASKED,
+        "La dosis inicial de bisoprolol es de 2,5 mg una vez al día.",
+    );
+    assert_eq!(
+        found,
+        Some((
+            "La dosis inicial de bisoprolol es de 1,25 mg una vez al día.".to_owned(),
+            Support::Quoted
+        ))
     );
 }
 
