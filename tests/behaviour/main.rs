@@ -10,6 +10,7 @@ mod architecture;
 mod bad_files;
 mod bad_questions;
 mod browser;
+mod claims;
 mod crash;
 mod demo;
 mod disk;
